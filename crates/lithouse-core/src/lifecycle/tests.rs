@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Every path of an app's life, as tables: events in, effects and status out.
+
+use super::*;
+
+const R1: ReleaseNumber = ReleaseNumber(1);
+const R2: ReleaseNumber = ReleaseNumber(2);
+
+fn instance(number: u8) -> InstanceId {
+    InstanceId::from_bytes([0, 0, 0, 0, 0, 0, 0, number])
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// An app that was just created with release 1.
+fn created() -> Lifecycle {
+    let stored = Stored {
+        desired: Desired::Running,
+        restart_on_crash: true,
+        active: None,
+        pending: Some((R1, false)),
+        failed: None,
+        unproved: None,
+        standing: None,
+    };
+    let (life, effects) = Lifecycle::resume(stored, Vec::new());
+    assert_eq!(effects, [Effect::Prepare(R1)]);
+    life
+}
+
+impl Lifecycle {
+    fn after(mut self, events: impl IntoIterator<Item = Event>) -> Self {
+        for event in events {
+            self.apply(event, Duration::ZERO);
+        }
+        self
+    }
+
+    fn says(&self) -> AppStatus {
+        self.status().0
+    }
+
+    fn why(&self) -> String {
+        self.status().1.unwrap_or_default()
+    }
+}
+
+fn prepared(release: ReleaseNumber, number: u8) -> Event {
+    Event::Prepared { release, instance: instance(number) }
+}
+
+fn spawned(number: u8) -> Event {
+    Event::Spawned { instance: instance(number), pid: 1000 + u32::from(number) }
+}
+
+fn healthy(number: u8) -> Event {
+    Event::Healthy { instance: instance(number) }
+}
+
+fn ended(number: u8, ending: Ending) -> Event {
+    Event::Ended { instance: instance(number), ending }
+}
+
+fn stopped(number: u8) -> Event {
+    ended(number, Ending::Stopped { forced: false })
+}
+
+fn released(release: ReleaseNumber) -> Event {
+    Event::Released { release, proven: false }
+}
+
+/// An app whose release 1 runs as instance 1.
+fn running() -> Lifecycle {
+    created().after([prepared(R1, 1), spawned(1), healthy(1), Event::Proved { instance: instance(1), verdict: Ok(()) }])
+}
+
+#[test]
+fn a_first_release_is_built_started_and_serves_as_soon_as_its_process_exists() {
+    let mut life = created();
+    assert_eq!(life.says(), AppStatus::Starting);
+    assert_eq!(life.apply(Event::BuildBegan { release: R1 }, Duration::ZERO), []);
+    assert_eq!(life.says(), AppStatus::Building);
+    assert_eq!(life.serving(), None);
+    assert_eq!(life.apply(prepared(R1, 1), Duration::ZERO), [Effect::Spawn { instance: instance(1), release: R1 }]);
+    assert_eq!(life.apply(spawned(1), Duration::ZERO), [Effect::AwaitHealth(instance(1))]);
+    assert_eq!((life.says(), life.serving(), life.pid()), (AppStatus::Starting, Some(&instance(1)), Some(1001)));
+    assert_eq!(life.apply(healthy(1), Duration::ZERO), [Effect::Activate(R1), Effect::Prove(instance(1))]);
+    assert_eq!((life.says(), life.active()), (AppStatus::Running, Some(R1)));
+    let proof = Event::Proved { instance: instance(1), verdict: Ok(()) };
+    assert_eq!(life.apply(proof, Duration::ZERO), [Effect::Settle { release: R1, reason: None }]);
+}
+
+#[test]
+fn a_first_release_that_ends_or_is_stopped_before_its_proof_is_settled_all_the_same() {
+    let serving = || created().after([prepared(R1, 1), spawned(1), healthy(1)]);
+    let crashed = serving().apply(ended(1, Ending::Exited { code: 7 }), Duration::ZERO);
+    assert!(matches!(&crashed[0], Effect::Settle { release: R1, reason: Some(reason) } if reason.contains("exit code 7")));
+    let stopped = serving().apply(Event::StopAsked, Duration::ZERO);
+    assert_eq!(stopped[0], Effect::Settle { release: R1, reason: None });
+    let stored = Stored {
+        desired: Desired::Running,
+        restart_on_crash: true,
+        active: Some(R1),
+        pending: None,
+        failed: None,
+        unproved: Some(R1),
+        standing: None,
+    };
+    let (_, effects) = Lifecycle::resume(stored, Vec::new());
+    assert_eq!(effects, [Effect::Settle { release: R1, reason: None }, Effect::Prepare(R1)]);
+}
+
+#[test]
+fn a_first_release_whose_script_raises_runs_and_tells_why() {
+    let verdict = Err("the script raised `ValueError: no`".to_owned());
+    let life = created().after([prepared(R1, 1), spawned(1), healthy(1), Event::Proved { instance: instance(1), verdict }]);
+    assert_eq!(life.says(), AppStatus::Running);
+    assert_eq!(life.why(), "the script raised `ValueError: no`");
+}
+
+#[test]
+fn a_session_that_broke_because_its_process_was_restarted_says_nothing_of_the_app() {
+    let verdict = Err("the app closed the session before its script was over".to_owned());
+    let proof = Event::Proved { instance: instance(1), verdict };
+    let serving = || created().after([prepared(R1, 1), spawned(1), healthy(1)]);
+    let again = || [prepared(R1, 2), spawned(2), healthy(2)];
+    let before_the_end = serving().after([Event::RestartAsked, proof.clone(), stopped(1)]).after(again());
+    let after_it = serving().after([Event::RestartAsked, stopped(1), proof]).after(again());
+    for life in [before_the_end, after_it] {
+        assert_eq!(life.status(), (AppStatus::Running, None));
+    }
+}
+
+#[test]
+fn a_first_release_that_cannot_be_built_or_started_has_failed_and_can_be_tried_again() {
+    let reason = "`nope` does not exist".to_owned();
+    let mut life = created();
+    let effects = life.apply(Event::PrepareFailed { release: R1, reason: reason.clone() }, Duration::ZERO);
+    assert_eq!(effects, [Effect::CancelPrepare(R1), Effect::FailRelease { release: R1, reason: reason.clone() }]);
+    assert_eq!(life.status(), (AppStatus::Failed, Some(reason)));
+    assert_eq!(life.apply(Event::StartAsked, Duration::ZERO), [Effect::Prepare(R1)]);
+
+    let exits = created().after([prepared(R1, 1), spawned(1), ended(1, Ending::Exited { code: 3 })]);
+    assert_eq!(exits.says(), AppStatus::Failed);
+    assert!(exits.why().contains("exit code 3"), "{}", exits.why());
+
+    let hangs = created().after([prepared(R1, 1), spawned(1), Event::StartTimedOut { instance: instance(1), seconds: 120 }]);
+    assert_eq!(hangs.says(), AppStatus::Failed);
+    assert!(hangs.why().contains("never became healthy within 120 s"), "{}", hangs.why());
+}
+
+#[test]
+fn a_crash_is_followed_by_restarts_with_growing_pauses() {
+    let mut life = running();
+    for (number, pause) in [(1, 1), (2, 2), (3, 4)] {
+        let effects = life.apply(ended(number, Ending::Exited { code: 1 }), Duration::ZERO);
+        let turn = u32::from(number);
+        assert_eq!(effects, [Effect::WakeAfter { pause: seconds(pause), turn }]);
+        assert_eq!((life.says(), life.serving()), (AppStatus::Starting, None));
+        assert!(life.why().contains("exit code 1"), "{}", life.why());
+        assert_eq!(life.apply(Event::PauseOver { turn }, Duration::ZERO), [Effect::Prepare(R1)]);
+        life = life.after([prepared(R1, number + 1), spawned(number + 1), healthy(number + 1)]);
+        assert_eq!((life.says(), life.restarts()), (AppStatus::Running, turn));
+    }
+    let effects = life.apply(ended(4, Ending::OutOfMemory), seconds(60));
+    assert_eq!(effects, [Effect::WakeAfter { pause: seconds(1), turn: 4 }], "a minute of health forgets the failures");
+    assert!(life.why().contains("ran out of memory"), "{}", life.why());
+}
+
+#[test]
+fn a_crash_is_final_where_restarts_are_not_wanted() {
+    let mut life = running();
+    life.set_restart_on_crash(false);
+    assert_eq!(life.apply(ended(1, Ending::Signalled { signal: 11 }), Duration::ZERO), []);
+    assert_eq!(life.says(), AppStatus::Crashed);
+    assert!(life.why().contains("SIGSEGV"), "{}", life.why());
+    assert_eq!(life.apply(Event::StartAsked, Duration::ZERO), [Effect::Prepare(R1)]);
+}
+
+#[test]
+fn an_app_that_died_with_the_keeper_starts_again_without_a_pause_and_tells_until_it_runs() {
+    let mut life = running();
+    let effects = life.apply(ended(1, Ending::LostWithKeeper), Duration::ZERO);
+    assert_eq!(effects, [Effect::Prepare(R1)]);
+    assert!(life.why().contains("keeper"), "{}", life.why());
+    let back = life.after([prepared(R1, 2), spawned(2), healthy(2)]);
+    assert_eq!((back.status(), back.restarts()), ((AppStatus::Running, None), 0));
+}
+
+#[test]
+fn what_the_proof_found_of_a_serving_release_is_told_until_another_takes_its_place() {
+    let verdict = Err("the script raised `ValueError: no`".to_owned());
+    let life = created().after([prepared(R1, 1), spawned(1), healthy(1), Event::Proved { instance: instance(1), verdict }]);
+    let again =
+        life.after([ended(1, Ending::Exited { code: 1 }), Event::PauseOver { turn: 1 }, prepared(R1, 2), spawned(2), healthy(2)]);
+    assert_eq!(again.why(), "the script raised `ValueError: no`");
+    let replaced = again.after([released(R2), prepared(R2, 3), spawned(3), healthy(3)]);
+    let replaced = replaced.after([Event::Proved { instance: instance(3), verdict: Ok(()) }]);
+    assert_eq!(replaced.status(), (AppStatus::Running, None));
+}
+
+#[test]
+fn a_stop_ends_the_process_and_a_pause_that_was_due_does_not_start_it() {
+    let mut life = running();
+    assert_eq!(life.apply(Event::StopAsked, Duration::ZERO), [Effect::Terminate(instance(1))]);
+    assert_eq!((life.says(), life.serving(), life.pid()), (AppStatus::Stopping, None, Some(1001)));
+    assert_eq!(life.apply(stopped(1), Duration::ZERO), []);
+    assert_eq!((life.says(), life.pid()), (AppStatus::Stopped, None));
+
+    let mut waiting = running().after([ended(1, Ending::Exited { code: 1 }), Event::StopAsked]);
+    assert_eq!(waiting.apply(Event::PauseOver { turn: 1 }, Duration::ZERO), []);
+    assert_eq!(waiting.says(), AppStatus::Stopped);
+}
+
+#[test]
+fn a_restart_waits_for_the_old_process_and_a_start_during_a_stop_is_not_forgotten() {
+    let mut life = running();
+    assert_eq!(life.apply(Event::RestartAsked, Duration::ZERO), [Effect::Terminate(instance(1))]);
+    assert_eq!(life.apply(stopped(1), Duration::ZERO), [Effect::Prepare(R1)]);
+
+    let mut stopping = running().after([Event::StopAsked, Event::StartAsked]);
+    assert_eq!(stopping.desired(), Desired::Running);
+    assert_eq!(stopping.apply(stopped(1), Duration::ZERO), [Effect::Prepare(R1)]);
+}
+
+#[test]
+fn a_stop_during_the_first_build_gives_it_up_and_a_start_takes_it_up_again() {
+    let mut life = created();
+    assert_eq!(life.apply(Event::StopAsked, Duration::ZERO), [Effect::CancelPrepare(R1)]);
+    assert_eq!(life.says(), AppStatus::Stopped);
+    assert_eq!(life.apply(prepared(R1, 1), Duration::ZERO), [], "a result that was on its way changes nothing");
+    assert_eq!(life.apply(Event::StartAsked, Duration::ZERO), [Effect::Prepare(R1)]);
+}
+
+#[test]
+fn a_new_release_takes_over_only_when_healthy_and_proved() {
+    let mut life = running().after([released(R2), prepared(R2, 2), spawned(2)]);
+    assert_eq!((life.says(), life.serving()), (AppStatus::Running, Some(&instance(1))));
+    assert_eq!(life.apply(healthy(2), Duration::ZERO), [Effect::Prove(instance(2))]);
+    assert_eq!(life.serving(), Some(&instance(1)));
+    let effects = life.apply(Event::Proved { instance: instance(2), verdict: Ok(()) }, Duration::ZERO);
+    assert_eq!(effects, [Effect::Activate(R2), Effect::Terminate(instance(1)), Effect::Settle { release: R2, reason: None }]);
+    assert_eq!((life.serving(), life.active()), (Some(&instance(2)), Some(R2)));
+    assert_eq!(life.apply(stopped(1), Duration::ZERO), []);
+    assert_eq!(life.says(), AppStatus::Running);
+}
+
+#[test]
+fn a_failed_release_keeps_the_old_one_serving_and_says_so() {
+    let verdict = Err("the script raised `NameError`".to_owned());
+    let proof = Event::Proved { instance: instance(2), verdict };
+    let failures: [(Vec<Event>, bool); 4] = [
+        (vec![Event::PrepareFailed { release: R2, reason: "no wheel".into() }], false),
+        (vec![prepared(R2, 2), spawned(2), ended(2, Ending::Exited { code: 1 })], false),
+        (vec![prepared(R2, 2), spawned(2), Event::StartTimedOut { instance: instance(2), seconds: 120 }], true),
+        (vec![prepared(R2, 2), spawned(2), healthy(2), proof], true),
+    ];
+    for (events, is_alive) in failures {
+        let life = running().after([released(R2)]).after(events.clone());
+        assert_eq!((life.says(), life.serving(), life.active()), (AppStatus::Running, Some(&instance(1)), Some(R1)));
+        assert!(life.why().starts_with("release 2 failed"), "{}", life.why());
+        assert_eq!(life.instances().contains(&instance(2)), is_alive, "{events:?}");
+    }
+}
+
+#[test]
+fn going_back_to_a_release_that_served_before_needs_no_proof() {
+    let mut life = running().after([Event::Released { release: R2, proven: true }, prepared(R2, 2), spawned(2)]);
+    let effects = life.apply(healthy(2), Duration::ZERO);
+    assert_eq!(effects, [Effect::Activate(R2), Effect::Terminate(instance(1)), Effect::Settle { release: R2, reason: None }]);
+}
+
+#[test]
+fn two_releases_in_a_row_leave_only_the_newer_one() {
+    let r3 = ReleaseNumber(3);
+    let mut life = running().after([released(R2), prepared(R2, 2), spawned(2)]);
+    let effects = life.apply(released(r3), Duration::ZERO);
+    assert_eq!(effects[0], Effect::Terminate(instance(2)));
+    assert!(matches!(&effects[1], Effect::FailRelease { release: R2, .. }), "{effects:?}");
+    assert_eq!(effects[2], Effect::Prepare(r3));
+    assert_eq!(life.candidate(), Some(r3));
+}
+
+#[test]
+fn a_release_for_a_stopped_app_is_made_active_without_a_process() {
+    let mut life = running().after([Event::StopAsked, stopped(1), released(R2)]);
+    assert_eq!(life.apply(prepared(R2, 2), Duration::ZERO), [Effect::Activate(R2), Effect::Settle { release: R2, reason: None }]);
+    assert_eq!((life.says(), life.active()), (AppStatus::Stopped, Some(R2)));
+}
+
+#[test]
+fn a_deletion_waits_for_every_process_and_ignores_all_else() {
+    let mut life = running().after([released(R2), prepared(R2, 2), spawned(2)]);
+    let effects = life.apply(Event::DeleteAsked, Duration::ZERO);
+    assert_eq!(effects, [Effect::Terminate(instance(1)), Effect::Terminate(instance(2))]);
+    assert_eq!(life.apply(Event::StartAsked, Duration::ZERO), []);
+    assert_eq!(life.apply(stopped(2), Duration::ZERO), []);
+    assert_eq!(life.apply(stopped(1), Duration::ZERO), [Effect::Purge]);
+
+    let mut building = created();
+    assert_eq!(building.apply(Event::DeleteAsked, Duration::ZERO), [Effect::CancelPrepare(R1), Effect::Purge]);
+}
+
+#[test]
+fn a_server_that_comes_back_takes_up_what_is_alive_and_ends_what_should_not_be() {
+    let found = |release, number| Found { instance: instance(number), release, pid: 1000 + u32::from(number) };
+    let stored = Stored {
+        desired: Desired::Running,
+        restart_on_crash: true,
+        active: Some(R1),
+        pending: None,
+        failed: None,
+        unproved: None,
+        standing: None,
+    };
+    let (life, effects) = Lifecycle::resume(stored.clone(), vec![found(R1, 1), found(R2, 2), found(R1, 3)]);
+    assert_eq!(life.serving(), Some(&instance(1)));
+    assert_eq!(effects, [Effect::AwaitHealth(instance(1)), Effect::Terminate(instance(2)), Effect::Terminate(instance(3))]);
+
+    let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Stopped, ..stored.clone() }, vec![found(R1, 1)]);
+    assert_eq!(effects, [Effect::Terminate(instance(1))]);
+    let (_, effects) = Lifecycle::resume(stored.clone(), Vec::new());
+    assert_eq!(effects, [Effect::Prepare(R1)]);
+    let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Deleted, ..stored.clone() }, vec![found(R1, 1)]);
+    assert_eq!(effects, [Effect::Terminate(instance(1))]);
+    let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Deleted, ..stored }, Vec::new());
+    assert_eq!(effects, [Effect::Purge]);
+}
+
+/// A small generator with a fixed seed, so that a failure can be run again.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+}
+
+#[test]
+fn whatever_happens_no_process_is_forgotten_and_a_deletion_always_comes_to_its_end() {
+    for seed in 0..500 {
+        let mut dice = Dice(seed);
+        let mut life = created();
+        let mut alive: Vec<InstanceId> = Vec::new();
+        let mut releases = 1;
+        let mut next = 0_u8;
+        for _ in 0..60 {
+            let event = match dice.roll(12) {
+                0 => Event::StartAsked,
+                1 => Event::StopAsked,
+                2 => Event::RestartAsked,
+                3 => {
+                    releases += 1;
+                    released(ReleaseNumber(releases))
+                }
+                4 | 5 => {
+                    next += 1;
+                    let release = life.candidate().or(life.active()).unwrap_or(R1);
+                    Event::Prepared { release, instance: instance(next) }
+                }
+                6 => Event::PauseOver { turn: life.turn },
+                7 => Event::PrepareFailed { release: ReleaseNumber(releases), reason: "no".into() },
+                8 if !alive.is_empty() => {
+                    let gone = alive.remove(usize::try_from(dice.roll(alive.len() as u64)).unwrap());
+                    Event::Ended { instance: gone, ending: Ending::Exited { code: 1 } }
+                }
+                _ if alive.is_empty() => Event::StartAsked,
+                kind => {
+                    let instance = alive[usize::try_from(dice.roll(alive.len() as u64)).unwrap()].clone();
+                    match kind {
+                        9 => Event::Healthy { instance },
+                        10 => Event::StartTimedOut { instance, seconds: 9 },
+                        _ => Event::Proved { instance, verdict: if dice.roll(2) == 0 { Ok(()) } else { Err("no".into()) } },
+                    }
+                }
+            };
+            for effect in life.apply(event, seconds(1)) {
+                if let Effect::Spawn { instance, .. } = effect {
+                    alive.push(instance.clone());
+                    life.apply(Event::Spawned { instance, pid: 7 }, seconds(1));
+                }
+            }
+            let mut known = life.instances();
+            known.sort();
+            let before = known.len();
+            known.dedup();
+            assert_eq!(known.len(), before, "seed {seed}: an instance is in two places");
+            alive.sort();
+            assert_eq!(known, alive, "seed {seed}");
+        }
+        let mut purged = life.apply(Event::DeleteAsked, seconds(1)).contains(&Effect::Purge);
+        for gone in alive {
+            assert!(!purged, "seed {seed}: purged while a process lived");
+            purged =
+                life.apply(Event::Ended { instance: gone, ending: Ending::OutOfMemory }, seconds(1)).contains(&Effect::Purge);
+        }
+        assert!(purged, "seed {seed}");
+    }
+}
