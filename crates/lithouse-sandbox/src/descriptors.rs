@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Which descriptors a process keeps, and which its next program inherits.
+
+use std::ffi::c_int;
+use std::os::fd::RawFd;
+use std::{fs, io};
+
+/// Closes every descriptor above standard error, so that a long-lived process keeps none of its caller's.
+///
+/// To be called first thing in `main`, before this process has opened anything: whatever is open then was inherited.
+pub fn close_inherited() -> io::Result<()> {
+    if close_range(0) {
+        return Ok(());
+    }
+    for descriptor in open_above_stderr()? {
+        #[expect(unsafe_code, reason = "no safe call closes a descriptor that has no owner")]
+        // SAFETY: closing touches no memory, and by this function's contract nobody in this process owns the descriptor yet.
+        // The listing's own descriptor is closed already: a second close answers EBADF.
+        unsafe {
+            libc::close(descriptor);
+        }
+    }
+    Ok(())
+}
+
+/// Lets no descriptor above standard error survive the next `exec`.
+pub(crate) fn keep_from_next_program() -> io::Result<()> {
+    if close_range(CLOSE_RANGE_CLOEXEC) {
+        return Ok(());
+    }
+    for descriptor in open_above_stderr()? {
+        #[expect(unsafe_code, reason = "no safe call flags a descriptor by its number")]
+        // SAFETY: setting a descriptor's flag touches no memory; a number that is not open answers EBADF.
+        unsafe {
+            libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC);
+        }
+    }
+    Ok(())
+}
+
+const CLOSE_RANGE_CLOEXEC: c_int = 1 << 2;
+
+/// Asks the kernel to do it for the whole range; kernels before 5.11 do not know the flag, and some filters not the call.
+fn close_range(flags: c_int) -> bool {
+    const FIRST: c_int = 3;
+    #[expect(unsafe_code, reason = "no safe call acts on a range of descriptors")]
+    // SAFETY: the call takes three integers and touches no memory. With the flag it closes nothing now; without it, the caller
+    // `close_inherited` promises that no descriptor of the range has an owner.
+    let answer = unsafe { libc::syscall(libc::SYS_close_range, FIRST, c_int::MAX, flags) };
+    answer == 0
+}
+
+fn open_above_stderr() -> io::Result<Vec<RawFd>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        if let Some(descriptor) = entry?.file_name().to_str().and_then(|name| name.parse().ok())
+            && descriptor > 2
+        {
+            found.push(descriptor);
+        }
+    }
+    Ok(found)
+}
