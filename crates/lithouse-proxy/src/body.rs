@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Bodies that pass through, frame by frame, in either direction. Nothing is gathered up: a frame is asked of one side only
+//! when the other side is ready to take it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use crate::upstream::carrier::Carrier;
+
+/// Any error that ends a body early.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The body of an answer: an app's as it arrives, or a page of ours.
+#[derive(Debug)]
+pub struct ProxyBody(Kind);
+
+enum Kind {
+    Page(Option<Bytes>),
+    App(Incoming, Carrier),
+    Broken(Option<BoxError>),
+}
+
+impl ProxyBody {
+    /// A body without anything in it.
+    pub fn empty() -> Self {
+        Self(Kind::Page(None))
+    }
+
+    pub(crate) fn of_app(incoming: Incoming, carrier: Carrier) -> Self {
+        Self(Kind::App(incoming, carrier))
+    }
+}
+
+impl From<Bytes> for ProxyBody {
+    fn from(bytes: Bytes) -> Self {
+        Self(Kind::Page((!bytes.is_empty()).then_some(bytes)))
+    }
+}
+
+impl From<String> for ProxyBody {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl Body for ProxyBody {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        match &mut self.0 {
+            Kind::Page(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Kind::App(incoming, carrier) => {
+                carrier.drive(context);
+                let frame = Pin::new(&mut *incoming).poll_frame(context);
+                match frame {
+                    Poll::Ready(Some(Err(error))) => {
+                        // The server drops the client's connection on an error, and with it what it has not written yet. It
+                        // gets a turn to write, so that the client sees an answer that broke off, not one that never began.
+                        self.0 = Kind::Broken(Some(error.into()));
+                        context.waker().wake_by_ref();
+                        return Poll::Pending;
+                    }
+                    Poll::Ready(Some(Ok(_))) if !incoming.is_end_stream() => {}
+                    Poll::Ready(Some(Ok(_)) | None) => carrier.delivered(),
+                    Poll::Pending => {}
+                }
+                frame.map_err(Into::into)
+            }
+            Kind::Broken(error) => Poll::Ready(error.take().map(Err)),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.0 {
+            Kind::Page(bytes) => bytes.is_none(),
+            Kind::App(incoming, _) => incoming.is_end_stream(),
+            Kind::Broken(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.0 {
+            Kind::Page(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Kind::App(incoming, _) => incoming.size_hint(),
+            Kind::Broken(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl fmt::Debug for Kind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Page(_) => "Page",
+            Self::App(..) => "App",
+            Self::Broken(_) => "Broken",
+        })
+    }
+}
+
+/// The body of a client's request on its way to an app.
+#[derive(Debug)]
+pub(crate) struct RequestBody(Option<(Incoming, Arc<AtomicBool>)>);
+
+/// Tells whether a request's body has been taken to its end.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress(Option<Arc<AtomicBool>>);
+
+impl Progress {
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.as_ref().is_none_or(|done| done.load(Ordering::Acquire))
+    }
+}
+
+impl RequestBody {
+    pub(crate) fn empty() -> Self {
+        Self(None)
+    }
+
+    /// Wraps what the client sends; most requests have nothing and cost nothing.
+    pub(crate) fn of_client(incoming: Incoming) -> Self {
+        if incoming.is_end_stream() { Self(None) } else { Self(Some((incoming, Arc::default()))) }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_none()
+    }
+
+    pub(crate) fn progress(&self) -> Progress {
+        Progress(self.0.as_ref().map(|(_, done)| Arc::clone(done)))
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some((incoming, done)) = &mut self.0 else { return Poll::Ready(None) };
+        let frame = Pin::new(&mut *incoming).poll_frame(context);
+        if let Poll::Ready(None | Some(Err(_))) = frame {
+            done.store(true, Ordering::Release);
+        } else if frame.is_ready() && incoming.is_end_stream() {
+            done.store(true, Ordering::Release);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(|(incoming, _)| incoming.is_end_stream())
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or(SizeHint::with_exact(0), |(incoming, _)| incoming.size_hint())
+    }
+}
