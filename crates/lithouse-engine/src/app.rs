@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One task owns one app: its life, its processes, its timers, its folder. Everybody else sends it messages and looks at its view.
+//!
+//! `lithouse-core` decides what happens; this performs it and reports back what came of it.
+
+mod ask;
+mod folder;
+mod launch;
+mod perform;
+mod prepare;
+mod view;
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use lithouse_core::ending::Ending;
+use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
+use lithouse_core::lifecycle::{Effect, Event, Found, Lifecycle, Stored};
+use time::OffsetDateTime;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::task::AbortHandle;
+
+use crate::environment::Environment;
+use crate::keeper::{InstanceReport, InstanceState};
+use crate::log::format_line;
+use crate::ports::Port;
+use crate::shared::Shared;
+use crate::store::{AppRecord, ReleaseRecord, ReleaseState, StoreError};
+
+pub use ask::{Ask, AskError, Change};
+pub use folder::FolderError;
+pub(crate) use folder::{blocking, take_release};
+pub use view::AppView;
+
+/// What reaches an app's task.
+pub(crate) enum Message {
+    /// Something happened.
+    Event(Event),
+    /// The environment of a release is ready, and there is room to start it.
+    Prepared(ReleaseNumber, Launchable, OwnedSemaphorePermit),
+    /// Somebody wants something; told once it is stored and begun.
+    Ask(Ask, oneshot::Sender<Result<(), AskError>>),
+    /// What the keeper holds of this app, after the server came (back) to it.
+    Census(Vec<InstanceReport>),
+    /// The removal of what is left should be tried once more.
+    PurgeAgain,
+}
+
+/// What is needed to start a release besides its files.
+#[derive(Debug, Clone)]
+pub(crate) struct Launchable {
+    pub(crate) venv: PathBuf,
+    pub(crate) entry: String,
+    /// Keeps the environment from being collected; none for an app's own `venv`.
+    held: Option<Environment>,
+}
+
+impl Launchable {
+    fn of(environment: Environment, entry: String) -> Self {
+        Self { venv: environment.path.clone(), entry, held: Some(environment) }
+    }
+}
+
+/// How others reach an app's task.
+#[derive(Clone)]
+pub(crate) struct AppHandle {
+    pub(crate) inbox: mpsc::UnboundedSender<Message>,
+    pub(crate) view: watch::Receiver<Arc<AppView>>,
+}
+
+impl AppHandle {
+    /// Sends a wish and waits until it is stored and begun.
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<(), AskError> {
+        let (answer, answered) = oneshot::channel();
+        self.inbox.send(Message::Ask(ask, answer)).map_err(|_| AskError::Gone)?;
+        answered.await.map_err(|_| AskError::Gone)?
+    }
+
+    /// Sends what happened. An app whose task is over needs no news.
+    pub(crate) fn tell(&self, message: Message) {
+        let _ = self.inbox.send(message);
+    }
+}
+
+/// One process of the app.
+struct Process {
+    port: Port,
+    started_at: OffsetDateTime,
+    /// Keeps the environment from being collected while this runs.
+    _environment: Option<Environment>,
+    /// Held from the start until it is healthy, so that not everything starts at once.
+    permit: Option<OwnedSemaphorePermit>,
+    watching: Option<AbortHandle>,
+}
+
+pub(crate) struct AppTask {
+    shared: Arc<Shared>,
+    record: AppRecord,
+    life: Lifecycle,
+    inbox: mpsc::UnboundedReceiver<Message>,
+    outbox: mpsc::UnboundedSender<Message>,
+    view: watch::Sender<Arc<AppView>>,
+    processes: HashMap<InstanceId, Process>,
+    /// What was prepared for instances that the life is about to want.
+    ready: HashMap<InstanceId, (Launchable, OwnedSemaphorePermit)>,
+    preparing: HashMap<ReleaseNumber, AbortHandle>,
+    /// A port that was promised before there was a process.
+    promised: Option<Port>,
+    epoch: Instant,
+    is_purged: bool,
+}
+
+impl AppTask {
+    /// Takes up an app's life: what is stored of it, and the processes of it that the keeper holds.
+    pub(crate) async fn start(
+        shared: Arc<Shared>,
+        record: AppRecord,
+        census: Vec<InstanceReport>,
+        promised: Option<Port>,
+    ) -> Result<AppHandle, StoreError> {
+        let releases = shared.store.releases(&record.id).await?;
+        let (life, effects) = Lifecycle::resume(stored(&record, &releases), found(&census));
+        let (outbox, inbox) = mpsc::unbounded_channel();
+        let (view, watcher) = watch::channel(Arc::new(AppView::of_record(&record)));
+        let handle = AppHandle { inbox: outbox.clone(), view: watcher };
+        let processes = census
+            .iter()
+            .filter(|report| matches!(report.state, InstanceState::Alive))
+            .map(|report| (report.instance.clone(), Process::adopted(report, &shared)))
+            .collect();
+        let mut task = Self {
+            shared,
+            record,
+            life,
+            inbox,
+            outbox,
+            view,
+            processes,
+            ready: HashMap::new(),
+            preparing: HashMap::new(),
+            promised,
+            epoch: Instant::now(),
+            is_purged: false,
+        };
+        task.shared.registry.insert(&handle);
+        task.refresh_folder().await;
+        task.publish();
+        tokio::spawn(async move {
+            task.perform(effects).await;
+            task.forget_endings(&census).await;
+            task.run().await;
+        });
+        Ok(handle)
+    }
+
+    async fn run(mut self) {
+        while !self.is_purged {
+            let Some(message) = self.inbox.recv().await else { return };
+            match message {
+                Message::Event(event) => self.happen(event).await,
+                Message::Prepared(release, launchable, permit) => self.prepared(release, launchable, permit).await,
+                Message::PurgeAgain => self.purge().await,
+                Message::Census(census) => self.compare(census).await,
+                Message::Ask(ask, answer) => {
+                    let result = self.answer(ask).await;
+                    // Whoever asked may have gone; the wish stands all the same.
+                    let _ = answer.send(result);
+                }
+            }
+        }
+    }
+
+    async fn happen(&mut self, event: Event) {
+        if let Event::Ended { instance, .. } | Event::Healthy { instance } = &event
+            && let Some(process) = self.processes.get_mut(instance)
+        {
+            process.permit = None;
+        }
+        if let Event::Ended { instance, .. } = &event {
+            if let Some(watching) = self.processes.remove(instance).and_then(|process| process.watching) {
+                watching.abort();
+            }
+            self.forget(instance).await;
+        }
+        let effects = self.life.apply(event, self.epoch.elapsed());
+        self.perform(effects).await;
+    }
+
+    /// Brings what is known of the processes to what the keeper says.
+    async fn compare(&mut self, census: Vec<InstanceReport>) {
+        for instance in self.life.instances() {
+            let report = census.iter().find(|report| report.instance == instance);
+            let ending = match report.map(|report| &report.state) {
+                Some(InstanceState::Alive) => continue,
+                Some(InstanceState::Ended { ending, .. }) => ending.clone(),
+                None => {
+                    self.tell_log(&Ending::LostWithKeeper.to_string());
+                    Ending::LostWithKeeper
+                }
+            };
+            self.happen(Event::Ended { instance, ending }).await;
+        }
+        for report in &census {
+            let is_known = self.life.instances().contains(&report.instance);
+            if !is_known && matches!(report.state, InstanceState::Alive) {
+                self.perform(vec![Effect::Terminate(report.instance.clone())]).await;
+            }
+        }
+        self.forget_endings(&census).await;
+    }
+
+    async fn forget_endings(&self, census: &[InstanceReport]) {
+        for report in census {
+            if matches!(report.state, InstanceState::Ended { .. }) {
+                self.forget(&report.instance).await;
+            }
+        }
+    }
+
+    /// Adds a line of our own to the app's log, for what the keeper cannot tell there.
+    fn tell_log(&self, text: &str) {
+        let line = format_line(OffsetDateTime::now_utc(), "sys", text);
+        let path = self.shared.home.run_log(self.record.log_name());
+        let written = File::options().create(true).append(true).open(path).and_then(|mut log| log.write_all(line.as_bytes()));
+        if let Err(error) = written {
+            tracing::warn!(app = %self.id(), error = %error, "the app's log could not be written");
+        }
+    }
+
+    async fn forget(&self, instance: &InstanceId) {
+        // A keeper that is gone has forgotten already.
+        let _ = self.shared.keeper().forget(instance).await;
+    }
+
+    fn id(&self) -> &AppId {
+        &self.record.id
+    }
+
+    /// Sends a message to this task itself after a pause.
+    fn later(&self, pause: Duration, event: Event) -> AbortHandle {
+        let outbox = self.outbox.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            let _ = outbox.send(Message::Event(event));
+        })
+        .abort_handle()
+    }
+}
+
+impl Process {
+    fn adopted(report: &InstanceReport, shared: &Shared) -> Self {
+        Self {
+            port: shared.ports.adopt(report.listen.map_or(0, |address| address.port())),
+            started_at: report.started_at,
+            _environment: None,
+            permit: None,
+            watching: None,
+        }
+    }
+}
+
+fn stored(record: &AppRecord, releases: &[ReleaseRecord]) -> Stored {
+    let served = |number| releases.iter().any(|release| release.number == number && release.served);
+    let failed = releases
+        .iter()
+        .filter(|release| release.state == ReleaseState::Failed && record.active < Some(release.number))
+        .max_by_key(|release| release.number);
+    Stored {
+        desired: record.desired,
+        restart_on_crash: record.restart_on_crash,
+        active: record.active,
+        pending: record.wanted.map(|number| (number, served(number))),
+        failed: failed.map(|release| (release.number, release.reason.clone().unwrap_or_default())),
+        standing: releases
+            .iter()
+            .find(|release| record.active == Some(release.number))
+            .and_then(|release| release.reason.clone()),
+        unproved: releases
+            .iter()
+            .find(|release| record.active == Some(release.number) && release.state == ReleaseState::Pending)
+            .map(|release| release.number),
+    }
+}
+
+fn found(census: &[InstanceReport]) -> Vec<Found> {
+    census
+        .iter()
+        .filter(|report| matches!(report.state, InstanceState::Alive))
+        .filter_map(|report| {
+            let pid = report.pid?;
+            Some(Found { instance: report.instance.clone(), release: report.release, pid })
+        })
+        .collect()
+}
+
+impl AppRecord {
+    /// The release whose files a person sees in the app's folder.
+    pub(crate) fn shown_release(&self) -> ReleaseNumber {
+        self.active.unwrap_or(self.head)
+    }
+}

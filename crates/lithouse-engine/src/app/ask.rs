@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What people can want of an app. A wish is stored first and begun then, so that a crash in between loses nothing.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use lithouse_core::app::Desired;
+use lithouse_core::id::{AppId, ReleaseNumber};
+use lithouse_core::lifecycle::Event;
+
+use super::{AppTask, FolderError};
+use crate::bundle::{self, FilePath};
+use crate::files::{self, FilesError};
+use crate::shared::now_ms;
+use crate::store::{ReleaseRecord, StoreError};
+
+/// One wish.
+#[derive(Debug)]
+pub enum Ask {
+    /// Run.
+    Start,
+    /// Hold no process.
+    Stop,
+    /// Replace the process.
+    Restart,
+    /// Be gone, with everything that was owned; the folder of an app that is served in place is a person's and stays.
+    Delete,
+    /// Take the files of this folder as a new release; the folder is moved away.
+    Release(PathBuf),
+    /// Make a new release of the newest files, with one file replaced by this one, which is moved away.
+    Edit {
+        /// The file's path in the app's folder.
+        file: FilePath,
+        /// Its new content.
+        content: PathBuf,
+        /// Where the copy is made; a path in `tmp` that nobody else has.
+        copy: PathBuf,
+    },
+    /// Make a release that is there already the active one.
+    Activate(ReleaseNumber),
+    /// Change what may be changed.
+    Change(Change),
+}
+
+/// What may be changed of an app; `None` leaves it.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Its variables, all of them; they count from the next start.
+    pub env: Option<BTreeMap<String, String>>,
+    /// Whether a crash is followed by a restart.
+    pub restart_on_crash: Option<bool>,
+}
+
+/// Why a wish was not taken. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// It is being deleted.
+    #[error("the app is being deleted")]
+    BeingDeleted,
+    /// It is gone.
+    #[error("the app is gone")]
+    Gone,
+    /// Its files are a person's folder, which we do not touch.
+    #[error("the app is served from the folder `{}`, which Lithouse does not change", .0.display())]
+    InPlace(PathBuf),
+    /// There is no such release.
+    #[error("the app `{app}` has no release {release}")]
+    NoRelease {
+        /// The app.
+        app: AppId,
+        /// The number asked for.
+        release: ReleaseNumber,
+    },
+    /// It has that release already.
+    #[error("release {0} is the active one already")]
+    AlreadyActive(ReleaseNumber),
+    /// Nothing in the folder can be run.
+    #[error("there is no `app.py` in the folder, nor any other script that could be the app")]
+    NoEntry,
+    /// The store did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The files did not take it.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// The folder did not take it.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+}
+
+impl AppTask {
+    pub(super) async fn answer(&mut self, ask: Ask) -> Result<(), AskError> {
+        if self.life.desired() == Desired::Deleted {
+            return if matches!(ask, Ask::Delete) { Ok(()) } else { Err(AskError::BeingDeleted) };
+        }
+        match ask {
+            Ask::Start => self.want(Desired::Running, Event::StartAsked).await,
+            Ask::Stop => self.want(Desired::Stopped, Event::StopAsked).await,
+            Ask::Restart => self.want(Desired::Running, Event::RestartAsked).await,
+            Ask::Delete => self.want(Desired::Deleted, Event::DeleteAsked).await,
+            Ask::Release(folder) => self.release(folder).await,
+            Ask::Edit { file, content, copy } => self.edit(file, content, copy).await,
+            Ask::Activate(number) => self.activate(number).await,
+            Ask::Change(change) => self.change(change).await,
+        }
+    }
+
+    async fn want(&mut self, desired: Desired, event: Event) -> Result<(), AskError> {
+        let store = &self.shared.store;
+        match store.set_desired(self.id(), desired).await {
+            Err(error) if error.is_disk_full() && desired != Desired::Running => {
+                self.shared.reserve.give();
+                store.set_desired(self.id(), desired).await?;
+            }
+            stored => stored?,
+        }
+        self.record.desired = desired;
+        self.happen(event).await;
+        Ok(())
+    }
+
+    fn refuse_in_place(&self) -> Result<(), AskError> {
+        self.record.folder.clone().map_or(Ok(()), |folder| Err(AskError::InPlace(folder)))
+    }
+
+    async fn release(&mut self, folder: PathBuf) -> Result<(), AskError> {
+        self.refuse_in_place()?;
+        let entry = bundle::find_entry(&folder).ok_or(AskError::NoEntry)?;
+        let releases = self.shared.store.releases(self.id()).await?;
+        let number = ReleaseNumber(releases.first().map_or(1, |newest| newest.number.0 + 1));
+        let release = ReleaseRecord::accepted(number, entry, now_ms());
+        self.take_release_folder(folder, number).await?;
+        if let Err(error) = self.shared.store.add_release(self.id(), &release).await {
+            self.remove_release_folder(number).await;
+            return Err(error.into());
+        }
+        self.record.wanted = Some(number);
+        self.record.head = number;
+        self.happen(Event::Released { release: number, proven: false }).await;
+        Ok(())
+    }
+
+    /// One edit after the other: each is made of what the one before it left.
+    async fn edit(&mut self, file: FilePath, content: PathBuf, copy: PathBuf) -> Result<(), AskError> {
+        self.refuse_in_place()?;
+        files::edited_copy(self.shared.home.release(self.id(), self.record.head), copy.clone(), file, content).await?;
+        self.release(copy).await
+    }
+
+    async fn activate(&mut self, number: ReleaseNumber) -> Result<(), AskError> {
+        self.refuse_in_place()?;
+        let release = self.shared.store.release(self.id(), number).await?;
+        let release = release.ok_or_else(|| AskError::NoRelease { app: self.id().clone(), release: number })?;
+        if self.life.active() == Some(number) && self.life.candidate().is_none() {
+            return Err(AskError::AlreadyActive(number));
+        }
+        self.shared.store.want_release(self.id(), number).await?;
+        self.record.wanted = Some(number);
+        self.record.head = number;
+        self.happen(Event::Released { release: number, proven: release.served }).await;
+        Ok(())
+    }
+
+    async fn change(&mut self, change: Change) -> Result<(), AskError> {
+        let mut record = self.record.clone();
+        record.name = change.name.unwrap_or(record.name);
+        record.description = change.description.unwrap_or(record.description);
+        record.env = change.env.unwrap_or(record.env);
+        record.restart_on_crash = change.restart_on_crash.unwrap_or(record.restart_on_crash);
+        self.shared.store.update(&record).await?;
+        self.life.set_restart_on_crash(record.restart_on_crash);
+        self.record = record;
+        self.refresh_folder().await;
+        self.publish();
+        Ok(())
+    }
+}

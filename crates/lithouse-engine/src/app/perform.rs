@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Carries out what the app's life decided.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use lithouse_core::ending::Ending;
+use lithouse_core::id::{InstanceId, ReleaseNumber};
+use lithouse_core::lifecycle::{Effect, Event};
+
+use super::{AppTask, Message, Process};
+use crate::keeper::{CallError, Refusal};
+use crate::ports::Port;
+use crate::session::SessionError;
+use crate::{probe, session};
+
+/// How many ports are tried when somebody else takes them in the very moment.
+const PORTS_TRIED: usize = 20;
+/// The pause before a removal that failed is tried again.
+const REMOVE_AGAIN: Duration = Duration::from_secs(5);
+/// How long the keeper's news of a process's end may be under way.
+const NEWS_OF_AN_END: Duration = Duration::from_secs(2);
+
+impl AppTask {
+    pub(super) async fn perform(&mut self, effects: Vec<Effect>) {
+        let mut queue = VecDeque::from(effects);
+        while let Some(effect) = queue.pop_front() {
+            if let Some(event) = self.perform_one(effect).await {
+                queue.extend(self.life.apply(event, self.epoch.elapsed()));
+            }
+        }
+        self.publish();
+    }
+
+    async fn perform_one(&mut self, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::Prepare(release) => self.prepare(release),
+            Effect::CancelPrepare(release) => {
+                if let Some(preparing) = self.preparing.remove(&release) {
+                    preparing.abort();
+                }
+            }
+            Effect::Spawn { instance, release } => return Some(self.spawn(instance, release).await),
+            Effect::AwaitHealth(instance) => self.await_health(instance),
+            Effect::Prove(instance) => self.prove(instance),
+            Effect::Terminate(instance) => self.terminate(instance).await,
+            Effect::WakeAfter { pause, turn } => {
+                self.later(pause, Event::PauseOver { turn });
+            }
+            Effect::Activate(release) => self.activated(release).await,
+            Effect::Settle { release, reason } => self.settled(release, reason.as_deref()).await,
+            Effect::FailRelease { release, reason } => self.release_failed(release, &reason).await,
+            Effect::Purge => self.purge().await,
+        }
+        None
+    }
+
+    async fn spawn(&mut self, instance: InstanceId, release: ReleaseNumber) -> Event {
+        let not_started = |why: String| Event::Ended { instance: instance.clone(), ending: Ending::NotStarted { why } };
+        let Some((launchable, permit)) = self.ready.remove(&instance) else {
+            return not_started("nothing was prepared for it".to_owned());
+        };
+        let mut passed_over: Vec<Port> = Vec::new();
+        let keeper = self.shared.keeper();
+        for _ in 0..PORTS_TRIED {
+            let port = match self.promised.take().map_or_else(|| self.shared.ports.take(), Ok) {
+                Ok(port) => port,
+                Err(error) => return not_started(error.to_string()),
+            };
+            match keeper.spawn(self.launch(&instance, release, &launchable, &port)).await {
+                Ok(spawned) => {
+                    let process = Process {
+                        port,
+                        started_at: spawned.started_at,
+                        _environment: launchable.held,
+                        permit: Some(permit),
+                        watching: None,
+                    };
+                    self.processes.insert(instance.clone(), process);
+                    return Event::Spawned { instance, pid: spawned.pid };
+                }
+                // Kept until the end of the search, so that the next one is another.
+                Err(CallError::Refused(Refusal::AddressInUse { .. })) => passed_over.push(port),
+                Err(error) => return not_started(error.to_string()),
+            }
+        }
+        not_started(format!("{PORTS_TRIED} ports were in use by other programs"))
+    }
+
+    fn await_health(&mut self, instance: InstanceId) {
+        let health = self.health();
+        let patience = self.shared.settings.start_timeout;
+        let outbox = self.outbox.clone();
+        let Some(process) = self.processes.get_mut(&instance) else { return };
+        let address = process.port.address();
+        let watching = tokio::spawn(async move {
+            let event = match tokio::time::timeout(patience, probe::until_healthy(address, &health)).await {
+                Ok(()) => Event::Healthy { instance },
+                Err(_) => Event::StartTimedOut { instance, seconds: patience.as_secs() },
+            };
+            let _ = outbox.send(Message::Event(event));
+        });
+        process.watching = Some(watching.abort_handle());
+    }
+
+    fn prove(&mut self, instance: InstanceId) {
+        let base_path = self.base_path();
+        let patience = self.shared.settings.proof_timeout;
+        let outbox = self.outbox.clone();
+        let Some(process) = self.processes.get_mut(&instance) else { return };
+        let address = process.port.address();
+        let watching = tokio::spawn(async move {
+            let proof = session::prove(address, &base_path, patience).await;
+            if proof.as_ref().is_err_and(SessionError::may_be_an_end) {
+                // The keeper's news of the end stops this task, and says more than a broken connection.
+                tokio::time::sleep(NEWS_OF_AN_END).await;
+            }
+            let verdict = proof.map_err(|error| error.to_string());
+            let _ = outbox.send(Message::Event(Event::Proved { instance, verdict }));
+        });
+        process.watching = Some(watching.abort_handle());
+    }
+
+    async fn terminate(&mut self, instance: InstanceId) {
+        // No new request should reach a process that is about to end.
+        self.publish();
+        let grace = self.shared.settings.stop_grace;
+        if let Err(error) = self.shared.keeper().terminate(&instance, grace).await {
+            tracing::warn!(app = %self.id(), instance = %instance, error = %error, "the keeper did not end an instance");
+            let ending = Ending::LostWithKeeper;
+            let _ = self.outbox.send(Message::Event(Event::Ended { instance, ending }));
+        }
+    }
+
+    async fn activated(&mut self, release: ReleaseNumber) {
+        self.record.active = Some(release);
+        if self.record.wanted == Some(release) {
+            self.record.wanted = None;
+        }
+        if let Err(error) = self.shared.store.activate(self.id(), release).await {
+            tracing::error!(app = %self.id(), release = %release, error = %error, "the active release could not be stored");
+        }
+        self.refresh_folder().await;
+    }
+
+    async fn settled(&self, release: ReleaseNumber, reason: Option<&str>) {
+        if let Err(error) = self.shared.store.settle_release(self.id(), release, reason).await {
+            tracing::error!(app = %self.id(), release = %release, error = %error, "a release's state could not be stored");
+        }
+    }
+
+    async fn release_failed(&mut self, release: ReleaseNumber, reason: &str) {
+        if self.record.wanted == Some(release) {
+            self.record.wanted = None;
+        }
+        tracing::info!(app = %self.id(), release = %release, reason, "a release failed");
+        if let Err(error) = self.shared.store.fail_release(self.id(), release, reason).await {
+            tracing::error!(app = %self.id(), release = %release, error = %error, "a failed release could not be stored");
+        }
+    }
+
+    /// Removes all that is left. What cannot be removed now is tried again: the wish is stored.
+    pub(super) async fn purge(&mut self) {
+        self.promised = None;
+        let removed = match self.remove_folder().await {
+            Ok(()) => self.shared.store.remove(self.id()).await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = removed {
+            tracing::error!(app = %self.id(), error, "a deleted app could not be removed; it is tried again");
+            let outbox = self.outbox.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(REMOVE_AGAIN).await;
+                let _ = outbox.send(Message::PurgeAgain);
+            });
+            return;
+        }
+        self.shared.collect_environments().await;
+        self.shared.reserve.take();
+        self.shared.registry.remove(self.id());
+        self.is_purged = true;
+    }
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Finds or builds the environment of a release, beside the app's task.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lithouse_core::id::{InstanceId, ReleaseNumber};
+use lithouse_core::lifecycle::Event;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+
+use super::{AppTask, Launchable, Message};
+use crate::environment::{BuildLog, Environment, PrepareError, Source, plain_requirements};
+use crate::shared::{Shared, random_bytes};
+use crate::store::{AppRecord, ReleaseRecord, StoreError};
+
+/// Why a release cannot be started.
+#[derive(Debug, thiserror::Error)]
+enum PreparationError {
+    #[error("release {0} is not stored")]
+    NoRelease(ReleaseNumber),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("could not write the build's log: {0}")]
+    Log(std::io::Error),
+    #[error(transparent)]
+    Environment(#[from] PrepareError),
+}
+
+impl AppTask {
+    /// Begins to find or build; `Message::Prepared` or `Event::PrepareFailed` will tell.
+    pub(super) fn prepare(&mut self, release: ReleaseNumber) {
+        let shared = Arc::clone(&self.shared);
+        let record = self.record.clone();
+        let outbox = self.outbox.clone();
+        let task = tokio::spawn(async move {
+            let message = match find_or_build(&shared, &record, release, &outbox).await {
+                Ok(launchable) => match Arc::clone(&shared.starts).acquire_owned().await {
+                    Ok(permit) => Message::Prepared(release, launchable, permit),
+                    Err(_) => return,
+                },
+                Err(error) => Message::Event(Event::PrepareFailed { release, reason: error.to_string() }),
+            };
+            let _ = outbox.send(message);
+        });
+        if let Some(old) = self.preparing.insert(release, task.abort_handle()) {
+            old.abort();
+        }
+    }
+
+    pub(super) async fn prepared(&mut self, release: ReleaseNumber, launchable: Launchable, permit: OwnedSemaphorePermit) {
+        self.preparing.remove(&release);
+        let instance = InstanceId::from_bytes(random_bytes());
+        self.ready.insert(instance.clone(), (launchable, permit));
+        self.happen(Event::Prepared { release, instance: instance.clone() }).await;
+        // The life may have changed its mind meanwhile; then nothing took it.
+        self.ready.remove(&instance);
+    }
+}
+
+async fn find_or_build(
+    shared: &Shared,
+    record: &AppRecord,
+    number: ReleaseNumber,
+    outbox: &mpsc::UnboundedSender<Message>,
+) -> Result<Launchable, PreparationError> {
+    let release = shared.store.release(&record.id, number).await?.ok_or(PreparationError::NoRelease(number))?;
+    let folder = record.folder.clone().unwrap_or_else(|| shared.home.release(&record.id, number));
+    let own = folder.join("venv");
+    if record.folder.is_some() && own.join("bin/python").exists() {
+        return Ok(Launchable { venv: own, entry: release.entry, held: None });
+    }
+    // A folder that is served in place may have other requirements by now; a release never has.
+    if record.folder.is_none()
+        && let Some(key) = release.environment.as_ref().and_then(|key| key.parse().ok())
+        && let Some(environment) = shared.environments.find(&key)
+    {
+        return Ok(Launchable::of(environment, release.entry));
+    }
+    if let Some(environment) = same_as_before(shared, record, &release, &folder).await? {
+        shared.store.set_environment(&record.id, number, environment.key.as_str()).await?;
+        return Ok(Launchable::of(environment, release.entry));
+    }
+    build(shared, record, release, folder, outbox).await
+}
+
+/// The environment of an earlier release with the very same requirements: a change of the code alone must not change what
+/// the code runs on, and need not wait for an index.
+async fn same_as_before(
+    shared: &Shared,
+    record: &AppRecord,
+    release: &ReleaseRecord,
+    folder: &Path,
+) -> Result<Option<Environment>, StoreError> {
+    let Some(wanted) = plain_requirements(folder) else { return Ok(None) };
+    let earlier = shared.store.releases(&record.id).await?.into_iter().filter(|other| other.number < release.number);
+    let same =
+        |other: &ReleaseRecord| plain_requirements(&shared.home.release(&record.id, other.number)).as_ref() == Some(&wanted);
+    let mut same = earlier.filter(same);
+    Ok(same.find_map(|other| shared.environments.find(&other.environment?.parse().ok()?)))
+}
+
+async fn build(
+    shared: &Shared,
+    record: &AppRecord,
+    release: ReleaseRecord,
+    folder: PathBuf,
+    outbox: &mpsc::UnboundedSender<Message>,
+) -> Result<Launchable, PreparationError> {
+    let _ = outbox.send(Message::Event(Event::BuildBegan { release: release.number }));
+    let log = BuildLog::create(&shared.home.build_log(record.log_name())).map_err(PreparationError::Log)?;
+    log.write(&format!("release {}: preparing its environment", release.number));
+    let source = Source { folder, private_to: record.id.to_string(), extra: vec!["streamlit".to_owned()] };
+    let environment = shared.environments.prepare(&source, &log).await?;
+    shared.store.set_environment(&record.id, release.number, environment.key.as_str()).await?;
+    log.write(&format!("release {}: its environment is ready", release.number));
+    Ok(Launchable::of(environment, release.entry))
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+//! From a folder on the disk to a running engine: store, keeper, environments, and every app taken up where it was.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Semaphore;
+
+use super::{Engine, hub};
+use crate::app::AppTask;
+use crate::environment::{self, Environments};
+use crate::home::Home;
+use crate::keeper::{CallError, ConnectError, InstanceState, Keeper, KeeperProgram};
+use crate::ports::Ports;
+use crate::process::Sampler;
+use crate::registry::Registry;
+use crate::reserve::Reserve;
+use crate::shared::{Settings, Shared};
+use crate::store::{Store, StoreError};
+
+const LAUNCHER: &str = include_str!("../../../../python/launch.py");
+
+/// Why the engine could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The keeper.
+    #[error("the keeper could not be reached")]
+    Connect(#[from] ConnectError),
+    /// The keeper, after it was reached.
+    #[error("the keeper did not answer")]
+    Keeper(#[from] CallError),
+    /// The environments.
+    #[error("the environments could not be opened")]
+    Environments(#[from] environment::OpenError),
+    /// A file of ours could not be written.
+    #[error("could not write `{path}`")]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+}
+
+impl Engine {
+    /// Opens the engine on a data folder that the caller has locked.
+    pub async fn open(home: Home, settings: Settings) -> Result<Self, OpenError> {
+        empty_tmp(&home.tmp()).map_err(|source| OpenError::Write { path: home.tmp(), source })?;
+        let launcher = home.tools().join("launch.py");
+        write_launcher(&launcher).map_err(|source| OpenError::Write { path: launcher.clone(), source })?;
+        let store = Store::open(&home.database()).await?;
+        let environments = Environments::open(
+            home.clone(),
+            environment::Settings {
+                uv: settings.uv.clone(),
+                python: settings.python.clone(),
+                parallel_builds: settings.parallel_builds,
+                build_timeout: settings.build_timeout,
+                ..environment::Settings::new(environment::GuardProgram::of_this_program())
+            },
+        )?;
+        let program =
+            KeeperProgram { program: settings.program.clone(), args: vec!["keeper".into(), "--data".into(), home.root().into()] };
+        let (keeper, events) = Keeper::connect(&home, &program).await?;
+        let shared = Arc::new(Shared {
+            reserve: Reserve::new(home.reserve()),
+            ports: Ports::new(settings.port_range.clone()),
+            starts: Arc::new(Semaphore::new(settings.parallel_starts)),
+            registry: Registry::default(),
+            keeper: ArcSwap::from_pointee(keeper),
+            home,
+            settings,
+            store,
+            environments,
+            launcher,
+        });
+        shared.reserve.take();
+        take_up_apps(&shared).await?;
+        let hub = tokio::spawn(hub::run(Arc::clone(&shared), program, events)).abort_handle();
+        shared.collect_environments().await;
+        let engine = Self { shared, sampler: Arc::new(Sampler::default()), hub: Arc::new(hub) };
+        engine.save_usage_now_and_then();
+        Ok(engine)
+    }
+}
+
+async fn take_up_apps(shared: &Arc<Shared>) -> Result<(), OpenError> {
+    let keeper = shared.keeper();
+    let mut reports = keeper.list().await?;
+    let records = shared.store.apps().await?;
+    clear_unknown_folders(shared, &records);
+    for record in records {
+        let census = reports.extract_if(.., |report| report.app == record.id).collect();
+        AppTask::start(Arc::clone(shared), record, census, None).await?;
+    }
+    for report in reports {
+        tracing::warn!(app = %report.app, instance = %report.instance, "ending a process of an app that is not known");
+        match report.state {
+            InstanceState::Alive => keeper.terminate(&report.instance, shared.settings.stop_grace).await?,
+            InstanceState::Ended { .. } => keeper.forget(&report.instance).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Removes folders of apps that were never stored: a crash came between the two. Such a folder has no `meta.json` yet; one that
+/// has it belonged to an app once, which only a lost database explains, so it is left for a person to look at.
+fn clear_unknown_folders(shared: &Shared, records: &[crate::store::AppRecord]) {
+    let Ok(entries) = std::fs::read_dir(shared.home.apps()) else { return };
+    for entry in entries.flatten() {
+        let is_known = records.iter().any(|record| entry.file_name() == *record.id.as_str());
+        if is_known {
+            continue;
+        }
+        if entry.path().join("meta.json").exists() {
+            tracing::warn!(path = %entry.path().display(), "this folder is of an app that the database does not know; it is left");
+        } else if let Err(error) = std::fs::remove_dir_all(entry.path()) {
+            tracing::warn!(path = %entry.path().display(), error = %error, "a folder of no app could not be removed");
+        }
+    }
+}
+
+fn empty_tmp(tmp: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(tmp)? {
+        let path = entry?.path();
+        if path.is_dir() { std::fs::remove_dir_all(&path)? } else { std::fs::remove_file(&path)? }
+    }
+    Ok(())
+}
+
+/// Written in one step where it differs, so that an upgrade brings its own, a running start never sees half of it, and a full disk
+/// keeps no server from coming back.
+fn write_launcher(path: &Path) -> std::io::Result<()> {
+    if std::fs::read_to_string(path).is_ok_and(|there| there == LAUNCHER) {
+        return Ok(());
+    }
+    let new = path.with_extension("py.new");
+    std::fs::write(&new, LAUNCHER)?;
+    std::fs::rename(&new, path)
+}

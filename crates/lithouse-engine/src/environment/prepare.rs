@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One preparation from its source to its environment: lock, wait for the turn, find or build.
+
+use std::sync::Arc;
+
+use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::build::Build;
+use super::command::Runner;
+use super::error::PrepareError;
+use super::interpreter::Interpreter;
+use super::key::EnvironmentKey;
+use super::lock::{Lock, Locker};
+use super::log::BuildLog;
+use super::recent::Question;
+use super::scratch::Scratch;
+use super::slot::Slot;
+use super::uv::Uv;
+use super::{Environment, Shared, Source};
+
+/// Runs in a task of its own, until it is done or cancelled; then nothing of it lives any more.
+pub(super) struct Preparation {
+    pub(super) shared: Arc<Shared>,
+    pub(super) source: Source,
+    pub(super) log: BuildLog,
+    pub(super) cancelled: CancellationToken,
+}
+
+/// What is known after locking.
+struct Plan {
+    python: Interpreter,
+    uv: Uv,
+    lock: Lock,
+    key: EnvironmentKey,
+}
+
+impl Preparation {
+    pub(super) async fn run(self) -> Result<Environment, PrepareError> {
+        let started = Instant::now();
+        let scratch = Scratch::new(&self.shared.home.tmp())?;
+        let plan = self.plan(&scratch).await?;
+        let slot = self.shared.slots.hold(&plan.key);
+        let _following = slot.follow(self.log.clone());
+        let failed_before = slot.failed_builds();
+        if let Some(found) = self.shared.find(&plan.key) {
+            self.log.write(&format!("environment `{}` is built already", plan.key));
+            return Ok(found);
+        }
+        let _turn = if let Ok(turn) = slot.turn.try_lock() {
+            turn
+        } else {
+            self.log.write(&format!("environment `{}` is being built for somebody else; waiting for it", plan.key));
+            self.unless_cancelled(slot.turn.lock()).await?
+        };
+        // Whoever had the turn before may have settled it.
+        if let Some(found) = self.shared.find(&plan.key) {
+            return Ok(found);
+        }
+        if let Some(error) = slot.failure_since(failed_before) {
+            return Err(error);
+        }
+        self.build(&plan, &slot, &scratch).await?;
+        slot.tell(&format!("environment `{}` is complete after {:.1} s", plan.key, started.elapsed().as_secs_f64()));
+        let place = self.shared.place(&plan.key);
+        let vanished = || PrepareError::io("finding", &place, std::io::ErrorKind::NotFound.into());
+        self.shared.find(&plan.key).ok_or_else(vanished)
+    }
+
+    async fn plan(&self, scratch: &Scratch) -> Result<Plan, PrepareError> {
+        // Locking may run build scripts, so it counts as a build.
+        let _permit = self.permit().await?;
+        let log = |line: &str| self.log.write(line);
+        let runner = self.runner(&log);
+        let variables = &self.shared.settings.variables;
+        let python = self.unless_cancelled(self.shared.python()).await??;
+        let uv = self.shared.uv.get(&python, variables, &runner, scratch).await?;
+        let question = Question::of(&self.source, &python);
+        if let Some(lock) = question.as_ref().and_then(|question| self.shared.recent.get(question)) {
+            self.log.write("the same requirements were locked a few minutes ago; taking that lock");
+            let key = lock.key(&python);
+            return Ok(Plan { python, uv, lock, key });
+        }
+        let lock = Locker { source: &self.source, python: &python, uv: &uv, variables, scratch, runner: &runner }.lock().await?;
+        if let Some(question) = question {
+            self.shared.recent.insert(question, lock.clone());
+        }
+        let key = lock.key(&python);
+        Ok(Plan { python, uv, lock, key })
+    }
+
+    async fn build(&self, plan: &Plan, slot: &Slot, scratch: &Scratch) -> Result<(), PrepareError> {
+        let _permit = self.permit().await?;
+        let log = |line: &str| slot.tell(line);
+        let place = self.shared.place(&plan.key);
+        let build = Build {
+            place: &place,
+            lock: &plan.lock,
+            folder: &self.source.folder,
+            python: &plan.python,
+            uv: &plan.uv,
+            variables: &self.shared.settings.variables,
+            scratch,
+            runner: &self.runner(&log),
+        };
+        let built = build.run().await;
+        if let Err(error) = &built
+            && !matches!(error, PrepareError::Cancelled)
+        {
+            slot.record_failure(error);
+        }
+        built
+    }
+
+    fn runner<'a>(&'a self, log: &'a (dyn Fn(&str) + Send + Sync)) -> Runner<'a> {
+        let settings = &self.shared.settings;
+        let timeout = settings.build_timeout;
+        Runner { guard: &settings.guard, timeout, deadline: Instant::now() + timeout, cancelled: &self.cancelled, log }
+    }
+
+    async fn permit(&self) -> Result<SemaphorePermit<'_>, PrepareError> {
+        let permits = &self.shared.permits;
+        if permits.available_permits() == 0 {
+            self.log.write("waiting for other builds to end");
+        }
+        // The semaphore is never closed.
+        self.unless_cancelled(permits.acquire()).await?.map_err(|_| PrepareError::Cancelled)
+    }
+
+    async fn unless_cancelled<T>(&self, wait: impl Future<Output = T>) -> Result<T, PrepareError> {
+        tokio::select! {
+            biased;
+            () = self.cancelled.cancelled() => Err(PrepareError::Cancelled),
+            waited = wait => Ok(waited),
+        }
+    }
+}
+
+impl Shared {
+    /// The Python of this server's environments. Asked anew only when its file has changed.
+    async fn python(&self) -> Result<Interpreter, PrepareError> {
+        let mut known = self.python.lock().await;
+        if let Some(python) = known.as_ref().filter(|python| python.is_unchanged()) {
+            return Ok(python.clone());
+        }
+        let found = Interpreter::find(self.settings.python.as_deref(), &self.settings.variables.for_builds()).await?;
+        *known = Some(found.clone());
+        Ok(found)
+    }
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The doers of Lithouse: they perform what `lithouse-core` decides.
+//!
+//! Owns processes (by way of the keeper), environments, logs, files and the store. Contains no HTTP server and never sees the
+//! proxy: it publishes route tables and is told of demand, both in types of `lithouse-core`.
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod bundle;
+pub mod engine;
+pub mod environment;
+mod files;
+pub mod guard;
+pub mod home;
+pub mod keeper;
+pub mod log;
+mod ports;
+mod probe;
+pub mod process;
+mod registry;
+mod reserve;
+mod session;
+pub mod shared;
+pub mod socket;
+pub mod store;

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Logs on disk: reading their end, following them, and writing the server's own.
+//!
+//! A log is a file of lines, `2026-11-20T07:43:19.123Z out | text`, which is renamed to `….1`, `….2` and so on when it is full.
+//! What apps print is written by the keeper and what builds print by the builder; this module reads those, and knows nothing of
+//! whose they are.
+
+mod files;
+mod follow;
+mod tail;
+mod watch;
+mod write;
+
+pub use follow::follow;
+pub use tail::tail;
+pub use write::{RotatingFile, format_line};

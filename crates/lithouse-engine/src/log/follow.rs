@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Follows a log as it grows and is rotated: every line once, in order.
+
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+
+use futures_util::Stream;
+use futures_util::stream;
+
+use super::files::{FileId, LogFile, LogFiles};
+use super::tail::last_lines;
+use super::watch::Watch;
+
+/// The most of old lines that is given at the beginning.
+const TAIL_BYTES: usize = 4 << 20;
+/// How much is given at once.
+const BATCH_BYTES: usize = 64 * 1024;
+/// A line that grows beyond this is given in pieces.
+const LINE_BYTES: usize = 1 << 20;
+
+/// The last `tail` lines of a log, and then what is added to it, in batches of whole lines.
+///
+/// The log may be missing, be rotated, be truncated, be removed and made anew meanwhile. Lines are lost only when they are
+/// rotated away faster than they are taken. Dropping the stream ends everything it holds; an error ends it too.
+pub fn follow(path: PathBuf, tail: usize) -> impl Stream<Item = io::Result<String>> + Send + 'static {
+    stream::unfold(Some(Stage::Beginning { path, tail }), |stage| async move {
+        match next(stage?).await {
+            Ok((batch, stage)) => Some((Ok(batch), Some(stage))),
+            Err(error) => Some((Err(error), None)),
+        }
+    })
+}
+
+enum Stage {
+    Beginning { path: PathBuf, tail: usize },
+    Following(Box<(Follower, Watch)>),
+}
+
+async fn next(stage: Stage) -> io::Result<(String, Stage)> {
+    let (mut follower, mut watch) = match stage {
+        Stage::Following(both) => *both,
+        Stage::Beginning { path, tail } => {
+            // The watch comes first, for nothing to happen between the look and it.
+            let mut watch = Watch::new(&path);
+            let (follower, old_lines) = blocking(move || Follower::begin(path, tail)).await?;
+            watch.watch_file(follower.current());
+            if !old_lines.is_empty() {
+                return Ok((old_lines, Stage::Following(Box::new((follower, watch)))));
+            }
+            (follower, watch)
+        }
+    };
+    loop {
+        let (back, batch) = blocking(move || {
+            let batch = follower.step()?;
+            Ok((follower, batch))
+        })
+        .await?;
+        follower = back;
+        let is_news = watch.watch_file(follower.current());
+        if let Some(batch) = batch {
+            return Ok((batch, Stage::Following(Box::new((follower, watch)))));
+        }
+        if !is_news {
+            watch.wait().await?;
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(act: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    tokio::task::spawn_blocking(act).await.map_err(io::Error::other)?
+}
+
+/// Where in which file we are.
+struct Follower {
+    path: PathBuf,
+    current: Option<(LogFile, u64)>,
+    /// Files that come after the current one, youngest first. Held open, they cannot be rotated away any more.
+    newer: Vec<LogFile>,
+    /// Files that are done with. They are held open as long as they have a name, for a look to know them again.
+    done: Vec<LogFile>,
+    /// The beginning of a line whose end has not come yet.
+    partial: Vec<u8>,
+}
+
+impl Follower {
+    /// Begins at the end of the last whole line, and gives so many lines before it.
+    fn begin(path: PathBuf, tail: usize) -> io::Result<(Self, String)> {
+        let files = LogFiles::look(&path, |_| false)?;
+        let mut ends = Vec::new();
+        let mut position = 0;
+        if let Some(newest) = &files.newest {
+            position = end_of_last_line(newest)?;
+            ends.push((&newest.file, position));
+        }
+        for file in &files.rotated {
+            ends.push((&file.file, file.file.metadata()?.len()));
+        }
+        let old_lines = last_lines(&ends, tail, TAIL_BYTES)?;
+        let current = files.newest.map(|newest| (newest, position));
+        Ok((Self { path, current, newer: Vec::new(), done: files.rotated, partial: Vec::new() }, old_lines))
+    }
+
+    fn current(&self) -> Option<&LogFile> {
+        self.current.as_ref().map(|(file, _)| file)
+    }
+
+    /// The next batch of whole lines, if there is one by now.
+    fn step(&mut self) -> io::Result<Option<String>> {
+        loop {
+            // The look comes before the reading: once a newer file is there, the older one gets no more lines, so that its end
+            // as it is read then is its end for good.
+            if self.newer.is_empty() {
+                self.newer = self.look_for_newer()?;
+            }
+            while let Some(read) = self.read()? {
+                if let Some(lines) = self.whole_lines(read) {
+                    return Ok(Some(lines));
+                }
+            }
+            let Some(next) = self.newer.pop() else { return Ok(None) };
+            if let Some((file, _)) = self.current.replace((next, 0)) {
+                self.done.push(file);
+            }
+            self.done.retain(LogFile::has_name);
+            if !self.partial.is_empty() {
+                // Its writer died within the line, or it was rotated by somebody careless.
+                self.partial.push(b'\n');
+                return Ok(Some(self.take_partial(self.partial.len())));
+            }
+        }
+    }
+
+    /// The files that are newer than the current one, youngest first.
+    fn look_for_newer(&self) -> io::Result<Vec<LogFile>> {
+        let current = self.current().map(|current| current.id);
+        let newest = FileId::at(&self.path)?;
+        if newest.is_none() || newest == current {
+            return Ok(Vec::new());
+        }
+        let is_known = |id| Some(id) == current || self.done.iter().any(|done| done.id == id);
+        let files = LogFiles::look(&self.path, is_known)?;
+        match files.newest {
+            Some(newest) if files.is_certain => Ok(std::iter::once(newest).chain(files.rotated).collect()),
+            // In the middle of a rotation; the next look will be certain.
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// Reads on in the current file; nothing at its end.
+    fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let Some((file, position)) = &mut self.current else { return Ok(None) };
+        if file.file.metadata()?.len() < *position {
+            // It was truncated, and what stands there now is new.
+            *position = 0;
+            self.partial.clear();
+        }
+        let mut block = vec![0; BATCH_BYTES];
+        let count = loop {
+            match file.file.read_at(&mut block, *position) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        *position += count as u64;
+        block.truncate(count);
+        Ok((count > 0).then_some(block))
+    }
+
+    fn whole_lines(&mut self, read: Vec<u8>) -> Option<String> {
+        let before = self.partial.len();
+        self.partial.extend(read);
+        match self.partial[before..].iter().rposition(|byte| *byte == b'\n') {
+            Some(at) => Some(self.take_partial(before + at + 1)),
+            None if self.partial.len() > LINE_BYTES => Some(self.take_partial(self.partial.len())),
+            None => None,
+        }
+    }
+
+    fn take_partial(&mut self, length: usize) -> String {
+        let rest = self.partial.split_off(length);
+        let lines = std::mem::replace(&mut self.partial, rest);
+        String::from_utf8_lossy(&lines).into_owned()
+    }
+}
+
+/// The position behind the last line break, looked for as far back as a line may reach.
+fn end_of_last_line(file: &LogFile) -> io::Result<u64> {
+    let end = file.file.metadata()?.len();
+    let mut position = end;
+    while position > 0 && end - position < LINE_BYTES as u64 {
+        let start = position.saturating_sub(BATCH_BYTES as u64);
+        let mut block = vec![0; usize::try_from(position - start).unwrap_or_default()];
+        match file.file.read_exact_at(&mut block, start) {
+            Ok(()) => {}
+            // It was truncated this very moment.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
+            Err(error) => return Err(error),
+        }
+        if let Some(at) = block.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        position = start;
+    }
+    Ok(if position == 0 { 0 } else { end })
+}

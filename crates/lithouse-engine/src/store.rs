@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What must outlive the process: apps, their releases and what people want of them, in SQLite.
+//!
+//! Owns the database file and nothing else; folders and processes are brought to what it says by others.
+
+mod record;
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+use lithouse_core::app::Desired;
+use lithouse_core::id::{AppId, Key, ReleaseNumber};
+use sqlx::SqlitePool;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+
+pub use record::{AppRecord, ReleaseRecord, ReleaseState};
+
+static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// Why the database could not be opened, read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file cannot be opened as a database.
+    #[error("could not open the database `{path}`")]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite said.
+        source: sqlx::Error,
+    },
+    /// It was written by a newer Lithouse.
+    #[error("the database `{path}` was written by a newer version of Lithouse; start that version, or use another data folder")]
+    Newer {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Its tables could not be brought up to date.
+    #[error("could not bring the database `{path}` up to date")]
+    Migrate {
+        /// The file.
+        path: PathBuf,
+        /// What went wrong.
+        source: MigrateError,
+    },
+    /// A value is already taken by another app.
+    #[error("the {what} `{value}` is taken by another app")]
+    Taken {
+        /// `key` or `url`.
+        what: &'static str,
+        /// The value.
+        value: String,
+    },
+    /// A statement failed.
+    #[error("the database could not be read or written")]
+    Query(#[from] sqlx::Error),
+    /// A row holds what no version of ours wrote.
+    #[error("the database holds a damaged row: {0}")]
+    Damaged(String),
+}
+
+impl StoreError {
+    /// Whether there was no room on the disk.
+    pub fn is_disk_full(&self) -> bool {
+        const SQLITE_FULL: &str = "13";
+        let Self::Query(error) = self else { return false };
+        error.as_database_error().and_then(|error| error.code().map(|code| code == SQLITE_FULL)).unwrap_or(false)
+    }
+}
+
+/// The open database.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: SqlitePool,
+}
+
+impl Store {
+    /// Opens the database, makes it where it is missing, and brings its tables up to date.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full);
+        let pool = SqlitePoolOptions::new()
+            .max_connections(2)
+            .connect_with(options)
+            .await
+            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        MIGRATOR.run(&pool).await.map_err(|source| match source {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path: path.to_owned() },
+            source => StoreError::Migrate { path: path.to_owned(), source },
+        })?;
+        Ok(Self { pool })
+    }
+
+    /// Stores a new app together with its first release.
+    pub async fn create(&self, app: &AppRecord, release: &ReleaseRecord) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query(
+            "INSERT INTO apps (id, key, url, name, description, folder, desired, active, wanted, head, restart_on_crash, env, \
+             cookie_secret, created_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(app.id.as_str())
+        .bind(app.key.as_ref().map(Key::as_str))
+        .bind(app.url.as_ref().map(Key::as_str))
+        .bind(&app.name)
+        .bind(&app.description)
+        .bind(app.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned()))
+        .bind(app.desired.as_str())
+        .bind(app.active.map(|release| release.0))
+        .bind(app.wanted.map(|release| release.0))
+        .bind(app.head.0)
+        .bind(app.restart_on_crash)
+        .bind(record::env_text(&app.env))
+        .bind(&app.cookie_secret)
+        .bind(app.created_at_ms)
+        .bind(app.last_used_at_ms)
+        .execute(&mut *transaction)
+        .await
+        .map_err(|error| taken(error, app))?;
+        insert_release(&mut transaction, &app.id, release).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Every app, oldest first.
+    pub async fn apps(&self) -> Result<Vec<AppRecord>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM apps ORDER BY created_at, id").fetch_all(&self.pool).await?;
+        rows.iter().map(AppRecord::read).collect()
+    }
+
+    /// One app.
+    pub async fn app(&self, app: &AppId) -> Result<Option<AppRecord>, StoreError> {
+        let row = sqlx::query("SELECT * FROM apps WHERE id = ?").bind(app.as_str()).fetch_optional(&self.pool).await?;
+        row.as_ref().map(AppRecord::read).transpose()
+    }
+
+    /// All releases of an app, newest first.
+    pub async fn releases(&self, app: &AppId) -> Result<Vec<ReleaseRecord>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM releases WHERE app = ? ORDER BY number DESC")
+            .bind(app.as_str())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter().map(ReleaseRecord::read).collect()
+    }
+
+    /// One release.
+    pub async fn release(&self, app: &AppId, number: ReleaseNumber) -> Result<Option<ReleaseRecord>, StoreError> {
+        let row = sqlx::query("SELECT * FROM releases WHERE app = ? AND number = ?")
+            .bind(app.as_str())
+            .bind(number.0)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(ReleaseRecord::read).transpose()
+    }
+
+    /// Stores a new release and that it is wanted.
+    pub async fn add_release(&self, app: &AppId, release: &ReleaseRecord) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        insert_release(&mut transaction, app, release).await?;
+        sqlx::query("UPDATE apps SET wanted = ?1, head = ?1 WHERE id = ?2")
+            .bind(release.number.0)
+            .bind(app.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Stores that a release which is there already is wanted.
+    pub async fn want_release(&self, app: &AppId, number: ReleaseNumber) -> Result<(), StoreError> {
+        sqlx::query("UPDATE apps SET wanted = ?1, head = ?1 WHERE id = ?2")
+            .bind(number.0)
+            .bind(app.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores that visitors get this release now.
+    pub async fn activate(&self, app: &AppId, number: ReleaseNumber) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE releases SET served = 1 WHERE app = ? AND number = ?")
+            .bind(app.as_str())
+            .bind(number.0)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE apps SET active = ?1, wanted = CASE wanted WHEN ?1 THEN NULL ELSE wanted END WHERE id = ?2")
+            .bind(number.0)
+            .bind(app.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Stores that a release is ready, with what people should know of it.
+    pub async fn settle_release(&self, app: &AppId, number: ReleaseNumber, reason: Option<&str>) -> Result<(), StoreError> {
+        sqlx::query("UPDATE releases SET state = 'ready', reason = ? WHERE app = ? AND number = ?")
+            .bind(reason)
+            .bind(app.as_str())
+            .bind(number.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores that a release came to nothing. One that served before keeps its good name.
+    pub async fn fail_release(&self, app: &AppId, number: ReleaseNumber, reason: &str) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("UPDATE releases SET state = iif(served, 'ready', 'failed'), reason = iif(served, NULL, ?) WHERE app = ? AND number = ?")
+            .bind(reason)
+            .bind(app.as_str())
+            .bind(number.0)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE apps SET wanted = NULL WHERE id = ? AND wanted = ?")
+            .bind(app.as_str())
+            .bind(number.0)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Stores which environment a release uses.
+    pub async fn set_environment(&self, app: &AppId, number: ReleaseNumber, key: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE releases SET environment = ? WHERE app = ? AND number = ?")
+            .bind(key)
+            .bind(app.as_str())
+            .bind(number.0)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores what people want of an app.
+    pub async fn set_desired(&self, app: &AppId, desired: Desired) -> Result<(), StoreError> {
+        sqlx::query("UPDATE apps SET desired = ? WHERE id = ?")
+            .bind(desired.as_str())
+            .bind(app.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores what people may change of an app: name, description, variables and the restart wish.
+    pub async fn update(&self, app: &AppRecord) -> Result<(), StoreError> {
+        sqlx::query("UPDATE apps SET name = ?, description = ?, env = ?, restart_on_crash = ? WHERE id = ?")
+            .bind(&app.name)
+            .bind(&app.description)
+            .bind(record::env_text(&app.env))
+            .bind(app.restart_on_crash)
+            .bind(app.id.as_str())
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Stores when an app was last used, in milliseconds since 1970-01-01 UTC.
+    pub async fn set_last_used(&self, app: &AppId, at_ms: i64) -> Result<(), StoreError> {
+        sqlx::query("UPDATE apps SET last_used_at = ? WHERE id = ?").bind(at_ms).bind(app.as_str()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Forgets an app and its releases.
+    pub async fn remove(&self, app: &AppId) -> Result<(), StoreError> {
+        sqlx::query("DELETE FROM apps WHERE id = ?").bind(app.as_str()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// The keys of the environments worth keeping: those of active and wanted releases, and of each app's three newest.
+    pub async fn wanted_environments(&self) -> Result<HashSet<String>, StoreError> {
+        let keys: Vec<String> = sqlx::query_scalar(
+            "SELECT environment FROM (
+                 SELECT r.environment, r.number, a.active, a.wanted,
+                        row_number() OVER (PARTITION BY r.app ORDER BY r.number DESC) AS age
+                 FROM releases r JOIN apps a ON a.id = r.app WHERE r.environment IS NOT NULL
+             ) WHERE age <= 3 OR number = active OR number = wanted",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(keys.into_iter().collect())
+    }
+}
+
+async fn insert_release(connection: &mut sqlx::SqliteConnection, app: &AppId, release: &ReleaseRecord) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO releases (app, number, state, served, entry, environment, reason, created_at) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(app.as_str())
+    .bind(release.number.0)
+    .bind(release.state.as_str())
+    .bind(release.served)
+    .bind(&release.entry)
+    .bind(&release.environment)
+    .bind(&release.reason)
+    .bind(release.created_at_ms)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+fn taken(error: sqlx::Error, app: &AppRecord) -> StoreError {
+    let message = error.as_database_error().filter(|error| error.is_unique_violation()).map(|error| error.message().to_owned());
+    match (message, &app.key, &app.url) {
+        (Some(message), Some(key), _) if message.contains("apps.key") => {
+            StoreError::Taken { what: "key", value: key.to_string() }
+        }
+        (Some(message), _, Some(url)) if message.contains("apps.url") => {
+            StoreError::Taken { what: "url", value: url.to_string() }
+        }
+        _ => StoreError::Query(error),
+    }
+}
