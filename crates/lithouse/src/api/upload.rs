@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Receives the files of an app: streamed to the disk within limits, then unpacked or put together in a folder of ours.
+
+use std::path::{Path, PathBuf};
+
+use axum::body::Body;
+use axum::extract::Multipart;
+use axum::extract::multipart::{Field, MultipartError};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use http::StatusCode;
+use lithouse_core::id::Key;
+use lithouse_engine::bundle::{self, UnpackError, UnpackLimits};
+use lithouse_engine::engine::Engine;
+use tokio::io::AsyncWriteExt;
+
+use super::problem::{Problem, disk};
+
+const LARGEST_REQUIREMENTS: u64 = 1 << 20;
+const LARGEST_SCRIPT: u64 = 16 << 20;
+const LARGEST_BUNDLE: u64 = 1 << 30;
+const LONGEST_NAME: usize = 200;
+const LONGEST_DESCRIPTION: usize = 10_000;
+
+/// What is uploaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A new app, which may be given a name.
+    NewApp,
+    /// New files for an app.
+    Release,
+}
+
+/// What was received. Its folder is removed when this is dropped, unless the engine has moved the files away.
+pub(super) struct Upload {
+    folder: PathBuf,
+    files: PathBuf,
+    pub(super) key: Option<Key>,
+    pub(super) name: Option<String>,
+    pub(super) description: Option<String>,
+}
+
+impl Upload {
+    /// The folder that holds the app's files.
+    pub(super) fn files(&self) -> &Path {
+        &self.files
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        // What is left at a crash is removed at the next start.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+pub(super) fn not_multipart() -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_multipart", "the body must be `multipart/form-data`")
+        .hint("curl -F requirements=@requirements.txt -F app=@app.py …")
+}
+
+/// Receives a whole upload.
+pub(super) async fn receive(engine: &Engine, mut multipart: Multipart, purpose: Purpose) -> Result<Upload, Problem> {
+    let folder = engine.new_tmp("upload");
+    let files = folder.join("files");
+    tokio::fs::create_dir_all(&files).await.map_err(|error| disk(&error, &error))?;
+    let mut upload = Upload { folder, files, key: None, name: None, description: None };
+    let mut seen: Vec<String> = Vec::new();
+    while let Some(field) = multipart.next_field().await.map_err(|error| broken(&error))? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if seen.contains(&name) {
+            return Err(Problem::bad_request("duplicate_field", format!("the field `{name}` is there twice")));
+        }
+        receive_field(&mut upload, &name, field, purpose).await?;
+        seen.push(name);
+    }
+    let has = |name: &str| seen.iter().any(|seen| seen == name);
+    match (has("bundle"), has("requirements"), has("app")) {
+        (true, false, false) => unpack(&mut upload).await?,
+        (true, _, _) => {
+            return Err(Problem::bad_request(
+                "contradicting_fields",
+                "send either `bundle` or `requirements` and `app`, not both",
+            ));
+        }
+        (false, true, true) => {}
+        (false, false, _) => return Err(missing("requirements", "requirements=@requirements.txt")),
+        (false, _, false) => return Err(missing("app", "app=@app.py")),
+    }
+    Ok(upload)
+}
+
+fn missing(field: &str, example: &str) -> Problem {
+    Problem::bad_request("missing_field", format!("the field `{field}` is missing")).hint(format!("add `-F {example}`"))
+}
+
+async fn receive_field(upload: &mut Upload, name: &str, field: Field<'_>, purpose: Purpose) -> Result<(), Problem> {
+    match (name, purpose) {
+        ("requirements", _) => save_file(field, &upload.files.join("requirements.txt"), LARGEST_REQUIREMENTS, true).await,
+        ("app", _) => save_file(field, &upload.files.join("app.py"), LARGEST_SCRIPT, false).await,
+        ("bundle", _) => save_file(field, &upload.folder.join("bundle"), LARGEST_BUNDLE, false).await,
+        ("key", Purpose::NewApp) => {
+            let key = text(field).await?;
+            upload.key = Some(key.parse().map_err(|error| Problem::bad_request("invalid_key", format!("{error}")))?);
+            Ok(())
+        }
+        ("name", Purpose::NewApp) => {
+            let name = text(field).await?;
+            check_name(&name)?;
+            upload.name = Some(name);
+            Ok(())
+        }
+        ("description", Purpose::NewApp) => {
+            let description = text(field).await?;
+            check_description(&description)?;
+            upload.description = Some(description);
+            Ok(())
+        }
+        (unknown, _) => {
+            let known = match purpose {
+                Purpose::NewApp => "`requirements` and `app` (or `bundle`), `name`, `key`, `description`",
+                Purpose::Release => "`requirements` and `app` (or `bundle`)",
+            };
+            Err(Problem::bad_request("unknown_field", format!("there is no field `{unknown}`"))
+                .hint(format!("known are {known}")))
+        }
+    }
+}
+
+pub(super) fn check_name(name: &str) -> Result<(), Problem> {
+    if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
+        let detail = format!("a name is one line of 1 to {LONGEST_NAME} characters");
+        return Err(Problem::bad_request("invalid_name", detail));
+    }
+    Ok(())
+}
+
+pub(super) fn check_description(description: &str) -> Result<(), Problem> {
+    if description.chars().count() > LONGEST_DESCRIPTION {
+        let detail = format!("a description has {LONGEST_DESCRIPTION} characters at most");
+        return Err(Problem::bad_request("invalid_description", detail));
+    }
+    Ok(())
+}
+
+async fn text(field: Field<'_>) -> Result<String, Problem> {
+    let name = field.name().unwrap_or_default().to_owned();
+    field.text().await.map_err(|error| broken(&error)).and_then(|text| {
+        if text.len() > 4 * LONGEST_DESCRIPTION {
+            return Err(too_large(&name, 4 * LONGEST_DESCRIPTION as u64));
+        }
+        Ok(text)
+    })
+}
+
+async fn save_file(field: Field<'_>, path: &Path, limit: u64, may_be_empty: bool) -> Result<(), Problem> {
+    let name = field.name().unwrap_or_default().to_owned();
+    let size = save(field, path, limit, &name, |error: &MultipartError| broken(error)).await?;
+    if size == 0 && !may_be_empty {
+        return Err(Problem::bad_request("empty_file", format!("the file in `{name}` is empty")));
+    }
+    Ok(())
+}
+
+/// Streams a whole request body into a new file.
+pub(super) async fn save_body(body: Body, path: &Path, limit: u64) -> Result<(), Problem> {
+    let cut = |_: &axum::Error| Problem::bad_request("broken_body", "the body ended before it was complete");
+    save(body.into_data_stream(), path, limit, "body", cut).await.map(|_| ())
+}
+
+async fn save<E>(
+    mut chunks: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    path: &Path,
+    limit: u64,
+    name: &str,
+    broken: impl Fn(&E) -> Problem,
+) -> Result<u64, Problem> {
+    let mut file = tokio::fs::File::create_new(path).await.map_err(|error| disk(&error, &error))?;
+    let mut size = 0;
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| broken(&error))?;
+        size += chunk.len() as u64;
+        if size > limit {
+            return Err(too_large(name, limit));
+        }
+        file.write_all(&chunk).await.map_err(|error| disk(&error, &error))?;
+    }
+    // The deploy is accepted only when its files would survive a power cut.
+    file.sync_all().await.map_err(|error| disk(&error, &error))?;
+    Ok(size)
+}
+
+fn too_large(name: &str, limit: u64) -> Problem {
+    let detail = format!("`{name}` is larger than {limit} bytes");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+}
+
+fn broken(error: &MultipartError) -> Problem {
+    Problem::bad_request("broken_multipart", format!("the form could not be read: {}", error.body_text()))
+}
+
+async fn unpack(upload: &mut Upload) -> Result<(), Problem> {
+    let (archive, files) = (upload.folder.join("bundle"), upload.files.clone());
+    let unpacked = tokio::task::spawn_blocking(move || {
+        let kind = bundle::detect(&archive).map_err(|error| invalid_bundle(&error))?;
+        match bundle::unpack(&archive, kind, &files, &UnpackLimits::default()) {
+            Ok(_) => Ok(()),
+            Err(UnpackError::Write { source, .. }) => Err(disk(&source, &source)),
+            Err(error) => Err(invalid_bundle(&error)),
+        }
+    });
+    unpacked.await.map_err(|error| Problem::internal(&error))?
+}
+
+fn invalid_bundle(error: &dyn std::error::Error) -> Problem {
+    Problem::bad_request("invalid_bundle", format!("the bundle cannot be used: {error}"))
+        .hint("send a zip or a tar.gz of the app's folder, with `app.py` at its top")
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The command line: the complete tree of verbs, and those of them that ask a server for something.
+//!
+//! It knows a server only through its HTTP API. What runs *as* a server (`serve` and `keeper`) is parsed and checked here and
+//! performed elsewhere.
+
+mod address;
+mod app_name;
+mod apps;
+mod client;
+mod deploy;
+mod exit;
+mod failure;
+mod healthcheck;
+mod info;
+mod log_line;
+mod logs;
+mod open;
+mod output;
+mod power;
+mod releases;
+mod resource;
+mod rm;
+mod rollback;
+mod serve;
+mod setting;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use url::Url;
+
+pub(crate) use serve::{AuthMode, ServeArgs};
+
+use address::Address;
+use client::Client;
+use failure::Failure;
+use setting::{Environment, SettingError};
+
+/// What this process was asked to be.
+#[derive(Debug)]
+pub(crate) enum Invocation {
+    /// The server, in the foreground.
+    Serve(Box<ServeArgs>),
+    /// The parent of every app.
+    Keeper {
+        /// The data folder it works for.
+        data: PathBuf,
+    },
+    /// A question or a wish for a server.
+    Client(ClientCall),
+}
+
+/// A verb for a server, and where that server is.
+#[derive(Debug)]
+pub(crate) struct ClientCall {
+    address: Address,
+    token: Option<String>,
+    verb: ClientVerb,
+}
+
+/// Hosts a team's Python web apps behind one port.
+#[derive(Debug, Parser)]
+#[command(name = "lithouse", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "`lithouse help <command>` tells more of a command; `lithouse --help` lists the exit codes.")]
+#[command(after_long_help = exit::HELP)]
+struct Cli {
+    #[command(flatten)]
+    server: ServerFlags,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Which server is meant.
+#[derive(Debug, Args)]
+struct ServerFlags {
+    /// Address of the server to talk to, `http://host:port` [env: `LITHOUSE_URL`]
+    ///
+    /// Without it, the server of the data folder is asked through its socket.
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "data", help_heading = "Server")]
+    url: Option<Url>,
+    /// Folder that holds everything the server owns [env: `LITHOUSE_DATA`] [default: ./data]
+    ///
+    /// `STREAMLIT_HOST_DATA` is read too.
+    #[arg(long, global = true, value_name = "DIR", help_heading = "Server")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Run the server in the foreground
+    #[command(after_long_help = "Example:\n  lithouse serve ./apps --listen 127.0.0.1:8080")]
+    Serve(Box<serve::ServeFlags>),
+    #[command(flatten)]
+    Client(ClientVerb),
+    /// The parent of every app, started by `serve`
+    #[command(hide = true)]
+    Keeper,
+}
+
+/// The verbs that a server answers.
+#[derive(Debug, Subcommand)]
+enum ClientVerb {
+    /// Upload a folder, build it and start it; print its URL
+    #[command(after_long_help = "Example:\n  lithouse deploy ./sales --key sales --name 'Sales report'")]
+    Deploy(deploy::DeployArgs),
+    /// List the apps
+    #[command(visible_alias = "ls", after_long_help = "Example:\n  lithouse apps --json")]
+    Apps(apps::AppsArgs),
+    /// List the apps with state and PID
+    ///
+    /// The same list as `lithouse apps`.
+    #[command(after_long_help = "Example:\n  lithouse status")]
+    Status(apps::AppsArgs),
+    /// Show everything known of one app
+    #[command(after_long_help = "Example:\n  lithouse info sales")]
+    Info(info::InfoArgs),
+    /// Print what an app has written
+    #[command(after_long_help = "Example:\n  lithouse logs sales -f -n 50")]
+    Logs(logs::LogsArgs),
+    /// Start an app and wait until it runs
+    #[command(after_long_help = "Example:\n  lithouse start sales")]
+    Start(power::PowerArgs),
+    /// Stop an app; it stays stopped until somebody starts it
+    #[command(after_long_help = "Example:\n  lithouse stop sales")]
+    Stop(power::PowerArgs),
+    /// Replace an app's process and wait until it runs
+    #[command(after_long_help = "Example:\n  lithouse restart sales")]
+    Restart(power::PowerArgs),
+    /// Print an app's URL and open it in a browser where there is a display
+    #[command(after_long_help = "Example:\n  lithouse open sales")]
+    Open(open::OpenArgs),
+    /// List an app's releases, newest first
+    #[command(after_long_help = "Example:\n  lithouse releases sales")]
+    Releases(releases::ReleasesArgs),
+    /// Go back to an earlier release of an app
+    #[command(after_long_help = "Example:\n  lithouse rollback sales 3")]
+    Rollback(rollback::RollbackArgs),
+    /// Remove an app and everything it owns
+    #[command(after_long_help = "Example:\n  lithouse rm sales --yes")]
+    Rm(rm::RmArgs),
+    /// Ask whether the server is up: exit code 0 or 1, as containers want it
+    #[command(after_long_help = "Example:\n  lithouse healthcheck --url http://127.0.0.1:8080")]
+    Healthcheck(healthcheck::HealthcheckArgs),
+}
+
+/// Reads the command line and the environment. Ends the process with help, or with a message and exit code 2, where there is
+/// nothing to do.
+pub(crate) fn parse() -> Invocation {
+    let cli = Cli::parse();
+    let environment = Environment::of_process();
+    match resolve(cli, &environment) {
+        Ok(invocation) => invocation,
+        Err(error) => Cli::command().error(ErrorKind::ValueValidation, error).exit(),
+    }
+}
+
+fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingError> {
+    let data_flag = cli.server.data;
+    let data = |flag: Option<PathBuf>| {
+        let said = environment.path(flag, &["LITHOUSE_DATA", "STREAMLIT_HOST_DATA"]);
+        said.unwrap_or_else(|| PathBuf::from("data"))
+    };
+    Ok(match cli.verb {
+        Verb::Serve(flags) if flags.url.is_some() || cli.server.url.is_some() => return Err(SettingError::UrlForServer),
+        Verb::Serve(flags) => Invocation::Serve(Box::new(flags.resolve(data(data_flag), environment)?)),
+        Verb::Keeper => Invocation::Keeper { data: data(data_flag) },
+        Verb::Client(verb) => {
+            // A folder that was typed is meant more than an address that stands in the environment.
+            let url = match (&data_flag, cli.server.url) {
+                (Some(_), _) => None,
+                (None, url) => environment.value(url, &["LITHOUSE_URL"])?,
+            };
+            let address = match url {
+                Some(url) => Address::of_url(&url)?,
+                None => Address::Socket(data(data_flag).join("control.sock")),
+            };
+            Invocation::Client(ClientCall { address, token: environment.text("LITHOUSE_TOKEN"), verb })
+        }
+    })
+}
+
+/// Performs a client verb: data to stdout, all else to stderr, the outcome as exit code.
+pub(crate) async fn run(call: ClientCall) -> ExitCode {
+    let interrupted = async {
+        // Without a handler Ctrl-C ends the process in the ordinary way, which is as good.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let outcome = tokio::select! {
+        biased;
+        () = interrupted => Err(Failure::Interrupted),
+        outcome = perform(call) => outcome,
+    };
+    match outcome {
+        Ok(()) => exit::Exit::Done.into(),
+        Err(failure) => {
+            failure.report();
+            failure.exit().into()
+        }
+    }
+}
+
+async fn perform(call: ClientCall) -> Result<(), Failure> {
+    let client = Client::new(call.address, call.token.as_deref())?;
+    match call.verb {
+        ClientVerb::Deploy(args) => deploy::run(&client, args).await,
+        ClientVerb::Apps(args) | ClientVerb::Status(args) => apps::run(&client, &args).await,
+        ClientVerb::Info(args) => info::run(&client, &args).await,
+        ClientVerb::Logs(args) => logs::run(&client, &args).await,
+        ClientVerb::Start(args) => power::start(&client, &args).await,
+        ClientVerb::Stop(args) => power::stop(&client, &args).await,
+        ClientVerb::Restart(args) => power::restart(&client, &args).await,
+        ClientVerb::Open(args) => open::run(&client, &args).await,
+        ClientVerb::Releases(args) => releases::run(&client, &args).await,
+        ClientVerb::Rollback(args) => rollback::run(&client, &args).await,
+        ClientVerb::Rm(args) => rm::run(&client, &args).await,
+        ClientVerb::Healthcheck(args) => healthcheck::run(&client, &args).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Invocation, String> {
+        let arguments = std::iter::once("lithouse").chain(arguments.iter().copied());
+        let cli = Cli::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        resolve(cli, &Environment::of_pairs(variables)).map_err(|error| error.to_string())
+    }
+
+    fn address(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+        match resolved(arguments, variables) {
+            Ok(Invocation::Client(call)) => call.address.to_string(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_tree_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment_and_that_over_the_default() {
+        let both = [("LITHOUSE_URL", "http://far:1"), ("LITHOUSE_DATA", "/of/env")];
+        assert_eq!(address(&["apps"], &[]), "data/control.sock");
+        assert_eq!(address(&["apps"], &both[1..]), "/of/env/control.sock");
+        assert_eq!(address(&["apps"], &[("STREAMLIT_HOST_DATA", "/older")]), "/older/control.sock");
+        assert_eq!(address(&["apps"], &both), "http://far:1");
+        assert_eq!(address(&["--data", "/typed", "apps"], &both), "/typed/control.sock");
+        assert_eq!(address(&["apps", "--url", "http://near:2/"], &both), "http://near:2");
+    }
+
+    #[test]
+    fn an_empty_variable_counts_as_unset() {
+        assert_eq!(address(&["apps"], &[("LITHOUSE_URL", ""), ("LITHOUSE_DATA", "")]), "data/control.sock");
+    }
+
+    #[test]
+    fn a_server_is_named_once() {
+        assert!(resolved(&["apps", "--url", "http://a", "--data", "b"], &[]).is_err());
+        assert!(resolved(&["serve", "--url", "http://a"], &[]).is_err());
+        assert!(resolved(&["--url", "http://a", "serve"], &[]).is_err());
+    }
+
+    #[test]
+    fn the_keeper_is_told_its_folder() {
+        let Ok(Invocation::Keeper { data }) = resolved(&["keeper", "--data", "/d"], &[]) else { panic!() };
+        assert_eq!(data, PathBuf::from("/d"));
+    }
+}

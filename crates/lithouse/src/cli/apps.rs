@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `apps` and `status`: the list of apps.
+
+use clap::Args;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::client::{Client, Json};
+use super::failure::Failure;
+use super::output::{self, Cell, Moment, Table, age, share, size};
+use super::resource::App;
+
+/// How to list.
+#[derive(Debug, Args)]
+pub(super) struct AppsArgs {
+    /// Print the API's JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Deserialize)]
+struct Page<T> {
+    apps: Vec<T>,
+    #[serde(default)]
+    next: Option<String>,
+}
+
+/// Prints the list.
+pub(super) async fn run(client: &Client, args: &AppsArgs) -> Result<(), Failure> {
+    let pages = pages(client).await?;
+    if args.json {
+        return output::line(&json(&pages)?);
+    }
+    let mut apps: Vec<App> = Vec::new();
+    for page in &pages {
+        apps.extend(page.as_resource::<Page<App>>()?.apps);
+    }
+    if apps.is_empty() {
+        output::note("no apps yet");
+        output::note("hint: `lithouse deploy FOLDER` makes one");
+        return Ok(());
+    }
+    output::line(&table(&apps).render())?;
+    for app in apps.iter().filter(|app| !app.is_serving()) {
+        if let Some(reason) = &app.reason {
+            output::note(&format!("`{}` {}: {}", app.label(), app.claim(), output::plain(reason)));
+        }
+    }
+    Ok(())
+}
+
+async fn pages(client: &Client) -> Result<Vec<Json>, Failure> {
+    let mut pages = Vec::new();
+    let mut path = "/api/apps".to_owned();
+    loop {
+        let answer = client.get(&path).await?;
+        let next = answer.as_resource::<Page<serde::de::IgnoredAny>>()?.next;
+        pages.push(answer);
+        let Some(next) = next else { return Ok(pages) };
+        let cursor: String = url::form_urlencoded::byte_serialize(next.as_bytes()).collect();
+        let following = format!("/api/apps?after={cursor}");
+        // A server that sends us round in circles has told us all it has.
+        if following == path {
+            return Ok(pages);
+        }
+        path = following;
+    }
+}
+
+/// One page as it came; several as the one page that they are together.
+fn json(pages: &[Json]) -> Result<String, Failure> {
+    if let [page] = pages {
+        return Ok(page.pretty());
+    }
+    let mut apps: Vec<Value> = Vec::new();
+    for page in pages {
+        apps.extend(page.as_resource::<Page<Value>>()?.apps);
+    }
+    Ok(output::indent(&serde_json::json!({ "apps": apps, "next": null }).to_string()))
+}
+
+fn table(apps: &[App]) -> Table {
+    let now = Moment::now();
+    let mut table = Table::titled(&["APP", "STATUS", "PID", "UP", "MEMORY", "CPU", "URL"]);
+    for app in apps {
+        table.row([
+            Cell::from(app.label()),
+            Cell::painted(&app.status, app.paint()),
+            shown(app.pid.map(|pid| pid.to_string())),
+            shown(app.started_at.map(|started| age(started, now))),
+            shown(app.memory.map(size)),
+            shown(app.cpu.map(share)),
+            Cell::from(&app.access_url),
+        ]);
+    }
+    table
+}
+
+fn shown(value: Option<String>) -> Cell {
+    Cell::from(value.unwrap_or_else(|| "-".to_owned()))
+}

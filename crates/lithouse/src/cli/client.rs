@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One server's API over HTTP/1.1: one connection a request, over the control socket or TCP.
+//!
+//! It knows how to ask and what an answer is, not what the verbs want.
+
+mod answer;
+mod connect;
+mod error;
+mod events;
+mod form;
+mod lines;
+mod stream;
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
+use http::{HeaderValue, Method, Request, Response};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Empty, Full};
+use hyper::body::Incoming;
+
+pub(super) use answer::Json;
+pub(super) use error::ClientError;
+pub(super) use events::Events;
+pub(super) use form::{Form, Sent};
+pub(super) use lines::Lines;
+
+use super::address::Address;
+use connect::Connection;
+
+type Body = UnsyncBoxBody<Bytes, io::Error>;
+
+/// How long a read may take.
+const READ: Duration = Duration::from_secs(30);
+/// How long a change may take: a stop waits for the app's grace, a removal for files to go.
+const CHANGE: Duration = Duration::from_secs(180);
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain, application/json");
+const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream, application/json");
+
+/// A server that can be asked.
+#[derive(Debug)]
+pub(super) struct Client {
+    address: Address,
+    credentials: Option<HeaderValue>,
+}
+
+impl Client {
+    /// Names the server and, if there is one, the token for it. Nothing is sent yet.
+    pub(super) fn new(address: Address, token: Option<&str>) -> Result<Self, ClientError> {
+        let credentials = token.map(|token| HeaderValue::from_str(&format!("Bearer {}", token.trim())));
+        let mut credentials = credentials.transpose().map_err(|_| ClientError::UnusableToken)?;
+        if let Some(value) = &mut credentials {
+            value.set_sensitive(true);
+        }
+        Ok(Self { address, credentials })
+    }
+
+    /// Reads a resource.
+    pub(super) async fn get(&self, path: &str) -> Result<Json, ClientError> {
+        self.json(Method::GET, path, READ).await
+    }
+
+    /// Reads a resource, with less patience than usual.
+    pub(super) async fn get_within(&self, path: &str, patience: Duration) -> Result<Json, ClientError> {
+        self.json(Method::GET, path, patience).await
+    }
+
+    /// Makes something happen.
+    pub(super) async fn post(&self, path: &str) -> Result<Json, ClientError> {
+        self.json(Method::POST, path, CHANGE).await
+    }
+
+    /// Changes a resource.
+    pub(super) async fn patch(&self, path: &str, change: &serde_json::Value) -> Result<Json, ClientError> {
+        let body = Full::new(Bytes::from(change.to_string())).map_err(|never| match never {}).boxed_unsync();
+        let mut request = self.request(Method::PATCH, path, JSON, body)?;
+        request.headers_mut().insert(CONTENT_TYPE, JSON);
+        self.read(self.send(request), CHANGE).await
+    }
+
+    /// Removes a resource.
+    pub(super) async fn delete(&self, path: &str) -> Result<(), ClientError> {
+        let request = self.request(Method::DELETE, path, JSON, nothing())?;
+        self.within(CHANGE, self.send(request)).await.map(drop)
+    }
+
+    /// Sends a form with a file. `sent` tells how much of it is on its way.
+    pub(super) async fn upload(&self, path: &str, form: Form, sent: &Sent) -> Result<Json, ClientError> {
+        let (length, boundary) = (form.length(), form.content_type());
+        let mut request = self.request(Method::POST, path, JSON, form.into_body(sent.clone()))?;
+        request.headers_mut().insert(CONTENT_TYPE, boundary);
+        request.headers_mut().insert(http::header::CONTENT_LENGTH, length.into());
+        let answer = tokio::select! {
+            answer = self.send(request) => answer,
+            () = sent.stalled(CHANGE) => Err(self.silent(CHANGE)),
+        };
+        self.read(async { answer }, CHANGE).await
+    }
+
+    /// Reads a text, line by line.
+    pub(super) async fn lines(&self, path: &str) -> Result<Lines, ClientError> {
+        let request = self.request(Method::GET, path, TEXT, nothing())?;
+        let answer = self.within(READ, self.send(request)).await?;
+        Ok(Lines::new(answer.into_body(), self.address.to_string()))
+    }
+
+    /// Follows a stream of events, for as long as it lasts.
+    pub(super) async fn events(&self, path: &str) -> Result<Events, ClientError> {
+        let request = self.request(Method::GET, path, EVENT_STREAM, nothing())?;
+        let answer = self.within(READ, self.send(request)).await?;
+        let is_stream = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        if !is_stream {
+            return Err(ClientError::NotOurs { address: self.address.to_string() });
+        }
+        Ok(Events::new(Lines::new(answer.into_body(), self.address.to_string())))
+    }
+
+    async fn json(&self, method: Method, path: &str, patience: Duration) -> Result<Json, ClientError> {
+        let request = self.request(method, path, JSON, nothing())?;
+        self.read(self.send(request), patience).await
+    }
+
+    fn request(&self, method: Method, path: &str, accept: HeaderValue, body: Body) -> Result<Request<Body>, ClientError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.address.prefix()))
+            .header(HOST, self.address.authority())
+            .header(USER_AGENT, concat!("lithouse/", env!("CARGO_PKG_VERSION")))
+            .header(ACCEPT, accept);
+        let request = match &self.credentials {
+            Some(credentials) => request.header(AUTHORIZATION, credentials),
+            None => request,
+        };
+        request.body(body).map_err(|source| ClientError::BadRequest { path: path.to_owned(), source })
+    }
+
+    /// Sends a request; an answer that is no success is an error.
+    async fn send(&self, request: Request<Body>) -> Result<Response<Incoming>, ClientError> {
+        let mut connection = Connection::open(&self.address).await?;
+        let answer = connection.send(request).await.map_err(|source| ClientError::of_hyper(&self.address, source))?;
+        if answer.status().is_success() { Ok(answer) } else { Err(answer::refusal(answer, &self.address).await) }
+    }
+
+    async fn read(
+        &self,
+        answer: impl Future<Output = Result<Response<Incoming>, ClientError>>,
+        patience: Duration,
+    ) -> Result<Json, ClientError> {
+        self.within(patience, async { Json::read(answer.await?, &self.address).await }).await
+    }
+
+    async fn within<T>(
+        &self,
+        patience: Duration,
+        asking: impl Future<Output = Result<T, ClientError>>,
+    ) -> Result<T, ClientError> {
+        tokio::time::timeout(patience, asking).await.unwrap_or_else(|_| Err(self.silent(patience)))
+    }
+
+    fn silent(&self, patience: Duration) -> ClientError {
+        ClientError::Silent { address: self.address.to_string(), seconds: patience.as_secs() }
+    }
+}
+
+fn nothing() -> Body {
+    Empty::new().map_err(|never| match never {}).boxed_unsync()
+}

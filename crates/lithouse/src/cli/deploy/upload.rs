@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Sends a bundle, with a progress bar where somebody sees it.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use lithouse_engine::bundle::Packed;
+
+use super::pack::{self, PackError};
+use crate::cli::client::{Client, Form, Json, Sent};
+use crate::cli::failure::Failure;
+use crate::cli::output;
+
+/// What is uploaded.
+pub(super) struct Bundle {
+    file: File,
+    file_name: String,
+    path: PathBuf,
+}
+
+impl Bundle {
+    /// An archive as it is; a folder packed into a file that has no name and goes with this process.
+    pub(super) async fn of(path: &Path) -> Result<Self, Failure> {
+        let path = path.to_owned();
+        if !path.is_dir() {
+            let file_name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let file = File::open(&path).map_err(|source| PackError::Read { path: path.clone(), source })?;
+            return Ok(Self { file, file_name, path });
+        }
+        let spinner = ProgressBar::new_spinner().with_message("packing");
+        spinner.enable_steady_tick(Duration::from_millis(100));
+        let (give, take) = tokio::sync::oneshot::channel();
+        let folder = path.clone();
+        // A thread of its own: Ctrl-C need not wait until a large folder is packed.
+        std::thread::spawn(move || give.send(pack_to_file(&folder)));
+        let packed = take.await.unwrap_or_else(|_| Err(PackError::Write(io::ErrorKind::Interrupted.into())));
+        spinner.finish_and_clear();
+        let (file, packed) = packed?;
+        let plural = if packed.files == 1 { "" } else { "s" };
+        output::note(&format!("packed {} file{plural}, {}", packed.files, output::size(packed.bytes)));
+        Ok(Self { file, file_name: "app.tar.gz".to_owned(), path })
+    }
+}
+
+fn pack_to_file(folder: &Path) -> Result<(File, Packed), PackError> {
+    let mut file = tempfile::tempfile().map_err(PackError::Write)?;
+    let packed = pack::pack(folder, io::BufWriter::new(&mut file))?;
+    io::Seek::rewind(&mut file).map_err(PackError::Write)?;
+    Ok((file, packed))
+}
+
+/// Uploads.
+pub(super) async fn upload(client: &Client, path: &str, fields: &[(&str, &str)], bundle: Bundle) -> Result<Json, Failure> {
+    let Bundle { file, file_name, path: source_path } = bundle;
+    let form = Form::new(fields, &file_name, file).map_err(|source| PackError::Read { path: source_path, source })?;
+    // It is hidden by itself where stderr is no terminal.
+    let bar = ProgressBar::new(form.length()).with_message("uploading");
+    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}") {
+        bar.set_style(style);
+    }
+    let sent = Sent::default();
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let uploading = client.upload(path, form, &sent);
+    tokio::pin!(uploading);
+    let answer = loop {
+        tokio::select! {
+            answer = &mut uploading => break answer,
+            _ = ticks.tick() => bar.set_position(sent.bytes()),
+        }
+    };
+    bar.finish_and_clear();
+    Ok(answer?)
+}

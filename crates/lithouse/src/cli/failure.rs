@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Everything a client verb can end with but success: its words, its hint and its exit code, in one place.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::client::ClientError;
+use super::deploy::PackError;
+use super::exit::Exit;
+use super::output;
+
+/// Why a client verb did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The server could not be asked, or did not do it.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// The folder could not be packed.
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    /// A folder's name holds nothing that could be a key.
+    #[error("no key can be made of the name of `{}`", .0.display())]
+    NoKey(PathBuf),
+    /// A release failed.
+    #[error("release {release} of `{app}` failed: {reason}")]
+    ReleaseFailed {
+        /// The app.
+        app: String,
+        /// The release.
+        release: u32,
+        /// Why.
+        reason: String,
+        /// The release that goes on serving.
+        serving: Option<u32>,
+    },
+    /// Somebody stopped the app while its release was on its way.
+    #[error("`{app}` was stopped before release {release} was ready")]
+    StoppedMeanwhile {
+        /// The app.
+        app: String,
+        /// The release.
+        release: u32,
+    },
+    /// The app should run and does not.
+    #[error("`{app}` {claim}{}", .reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default())]
+    NotAsAsked {
+        /// The app.
+        app: String,
+        /// What it is instead, as a claim.
+        claim: String,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Nothing to go back to.
+    #[error("`{0}` has no earlier release that was ever ready")]
+    NothingBefore(String),
+    /// Nobody can be asked whether the app should really go.
+    #[error("removing `{0}` cannot be undone, and there is no terminal to ask on")]
+    NotConfirmed(String),
+    /// Somebody was asked and said no.
+    #[error("`{0}` was not removed")]
+    Kept(String),
+    /// The server says that it is not up, or says nothing.
+    #[error("not up: {0}")]
+    NotUp(String),
+    /// Nobody reads our output any more.
+    #[error("could not write the output")]
+    Output(#[source] io::Error),
+    /// Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Failure {
+    /// Says on stderr what happened and what to do next.
+    pub(super) fn report(&self) {
+        if self.is_closed_pipe() {
+            return;
+        }
+        let mut message = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(source) = cause {
+            let text = source.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            cause = source.source();
+        }
+        output::note(&format!("error: {}", output::plain(&message)));
+        if let Some(hint) = self.hint() {
+            output::note(&format!("hint: {}", output::plain(&hint)));
+        }
+    }
+
+    /// Whose fault it was, as a number.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Output(_) if self.is_closed_pipe() => Exit::Done,
+            Self::Client(error) => error.exit(),
+            Self::Pack(error) => error.exit(),
+            Self::NoKey(_) | Self::NotConfirmed(_) => Exit::Usage,
+            Self::NothingBefore(_) => Exit::Refused,
+            Self::ReleaseFailed { .. }
+            | Self::StoppedMeanwhile { .. }
+            | Self::NotAsAsked { .. }
+            | Self::Kept(_)
+            | Self::NotUp(_)
+            | Self::Output(_) => Exit::Failed,
+            Self::Interrupted => Exit::Interrupted,
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Client(error) => error.hint(),
+            Self::NoKey(_) => Some("choose one with `--key`".to_owned()),
+            Self::ReleaseFailed { app, serving, .. } => {
+                let logs = format!("`lithouse logs {app}` shows what it wrote, `lithouse logs {app} --build` the build");
+                let serving = serving.map(|serving| format!("release {serving} goes on serving; ")).unwrap_or_default();
+                Some(serving + &logs)
+            }
+            Self::StoppedMeanwhile { app, .. } => Some(format!("`lithouse start {app}` goes on with it")),
+            Self::NotAsAsked { app, .. } => Some(format!("`lithouse logs {app}` shows what it wrote")),
+            Self::NothingBefore(app) => Some(format!("`lithouse releases {app}` lists them")),
+            Self::NotConfirmed(_) => Some("say `--yes`".to_owned()),
+            Self::Pack(error) => error.hint(),
+            Self::Kept(_) | Self::NotUp(_) | Self::Output(_) | Self::Interrupted => None,
+        }
+    }
+
+    /// `lithouse logs x | head` is no failure.
+    fn is_closed_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The edge: every request passes here first, whatever its path. Is it meant for us, does a foreign page send it, may it be
+//! asked? Then it goes to the proxy or to the API, and what came of it is written to the access log.
+
+mod access;
+mod peer;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use hyper::body::Incoming;
+use lithouse_engine::shared::random_bytes;
+use lithouse_proxy::client::{ClientContext, Scheme};
+use lithouse_proxy::guard::{ServedHosts, host_is_served, host_of, origin_is_foreign};
+use lithouse_proxy::proxy::Proxy;
+use tower::ServiceExt;
+
+use crate::api::FromControlSocket;
+use crate::api::problem::Problem;
+pub(crate) use access::AccessLog;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const PLATFORM_PATH: &str = "/apps/";
+
+/// What a request that somebody else passed on to us carries. Then we do not know who really asks.
+const FORWARDING: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
+
+/// Who may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gate {
+    /// The local user: a loopback connection of our own uid or of root, that nobody passed on.
+    LocalUser,
+    /// Anybody, by the operator's word.
+    Anybody,
+}
+
+/// Where a connection came in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Door {
+    /// The listener.
+    Tcp {
+        /// Who connected.
+        peer: SocketAddr,
+        /// To which of our addresses.
+        local: SocketAddr,
+    },
+    /// The control socket, which only its owner can open.
+    Control,
+}
+
+/// Everything that is behind the doors.
+pub(crate) struct Edge {
+    pub(crate) hosts: ServedHosts,
+    pub(crate) gate: Gate,
+    pub(crate) scheme: Scheme,
+    pub(crate) proxy: Proxy,
+    pub(crate) api: Router,
+    pub(crate) access: AccessLog,
+}
+
+/// One connection and what is known of it.
+pub(crate) struct Connection {
+    edge: Arc<Edge>,
+    door: Door,
+    is_local_user: bool,
+}
+
+type Body = axum::body::Body;
+
+impl Connection {
+    pub(crate) async fn new(edge: Arc<Edge>, door: Door) -> Self {
+        let is_local_user = match door {
+            Door::Control => true,
+            Door::Tcp { peer, local } => edge.gate == Gate::LocalUser && peer::is_ours(peer, local).await,
+        };
+        Self { edge, door, is_local_user }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
+        let began = Instant::now();
+        let id = request_id();
+        let line = access::Line::of(&request, self.door);
+        if matches!(self.door, Door::Control) {
+            request.extensions_mut().insert(FromControlSocket);
+        }
+        let mut response = match self.refusal(&request) {
+            Some(problem) => problem.render(&id),
+            None => self.pass(request, &id).await,
+        };
+        if let Ok(value) = HeaderValue::try_from(&id) {
+            response.headers_mut().insert(REQUEST_ID, value);
+        }
+        self.edge.access.write(&line, &response, &id, began.elapsed());
+        response
+    }
+
+    fn refusal(&self, request: &Request<Incoming>) -> Option<Problem> {
+        if matches!(self.door, Door::Control) {
+            return None;
+        }
+        let host = host_of(request).unwrap_or_default();
+        if !host_is_served(host, &self.edge.hosts) {
+            let detail = format!("this server does not answer to the host `{host}`");
+            let problem = Problem::new(http::StatusCode::FORBIDDEN, "host_not_served", detail);
+            return Some(problem.hint("open it by the address it printed, or name the host with `--public-base`"));
+        }
+        if origin_is_foreign(request, None) {
+            let detail = "a page of another origin may not do this";
+            return Some(Problem::new(http::StatusCode::FORBIDDEN, "foreign_origin", detail));
+        }
+        if self.edge.gate == Gate::Anybody || request.uri().path() == "/health" {
+            return None;
+        }
+        let passed_on = FORWARDING.iter().any(|name| request.headers().contains_key(*name));
+        (!self.is_local_user || passed_on).then(|| {
+            let detail = if passed_on {
+                "this request was passed on by another server, so it is not known to be the local user's"
+            } else {
+                "only the user who runs this server, and root, may use it"
+            };
+            Problem::new(http::StatusCode::UNAUTHORIZED, "not_signed_in", detail)
+                .hint("ask this machine directly and as that user, or say `--auth none` if everybody may use it")
+        })
+    }
+
+    async fn pass(&self, request: Request<Incoming>, id: &str) -> Response<Body> {
+        if request.uri().path().starts_with(PLATFORM_PATH) {
+            let peer = match self.door {
+                Door::Tcp { peer, .. } => peer,
+                Door::Control => SocketAddr::from(([127, 0, 0, 1], 0)),
+            };
+            let mut client = ClientContext::new(peer, self.edge.scheme);
+            client.request_id = Some(id.to_owned());
+            return self.edge.proxy.serve(request, &client).await.map(Body::new);
+        }
+        let answer = self.edge.api.clone().oneshot(request.map(Body::new)).await;
+        let mut response = answer.unwrap_or_else(|never| match never {});
+        if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            response = problem.render(id);
+        }
+        harden(response.headers_mut());
+        response
+    }
+}
+
+/// What every answer of our own carries.
+fn harden(headers: &mut HeaderMap) {
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers
+        .entry(header::CONTENT_SECURITY_POLICY)
+        .or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+}
+
+fn request_id() -> String {
+    format!("{:016x}", u64::from_be_bytes(random_bytes()))
+}

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `lithouse serve`: puts everything together, says where it is, and runs until it is told to end.
+
+mod signals;
+
+use std::fs::File;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use lithouse_engine::engine::Engine;
+use lithouse_engine::home::Home;
+use lithouse_engine::keeper::LogLimits;
+use lithouse_engine::shared::{Settings, now_ms};
+use lithouse_proxy::client::Scheme;
+use lithouse_proxy::guard::ServedHosts;
+use lithouse_proxy::proxy::{Options, Proxy};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::api::{self, Links, Site};
+use crate::cli::{AuthMode, ServeArgs};
+use crate::edge::{AccessLog, Edge, Gate};
+use crate::server;
+use signals::EndSignals;
+
+/// How long answers in the making may take once the server is told to end.
+const DRAIN: Duration = Duration::from_secs(2);
+/// How long a lock that a dead server left is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+const PROOF_TIMEOUT: Duration = Duration::from_secs(20);
+const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
+
+/// Runs the server in the foreground.
+pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
+    let gate = gate(&args)?;
+    let home = Home::open(&args.data).with_context(|| format!("could not use `{}` as the data folder", args.data.display()))?;
+    let lock = lock(&home)?;
+    crate::logging::start(&home, args.log_level.as_str())?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| not_listening(args.listen, &error))?;
+    let listen = listener.local_addr()?;
+    let engine = Engine::open(home.clone(), settings(&args, listen)?).await.map_err(anyhow::Error::new)?;
+    let served = serve(&args, &home, gate, listener, &engine).await;
+    if served.is_err() {
+        engine.leave().await;
+    }
+    drop(lock);
+    served
+}
+
+/// Serves with an open engine until the server is told to end.
+async fn serve(args: &ServeArgs, home: &Home, gate: Gate, listener: TcpListener, engine: &Engine) -> anyhow::Result<()> {
+    let listen = listener.local_addr()?;
+    let links = Arc::new(Links::new(args.public_base.as_ref(), listen));
+    let edge = Arc::new(Edge {
+        hosts: served_hosts(args, listen),
+        gate,
+        scheme: scheme(args),
+        proxy: Proxy::new(engine.routes(), Options::default(), now_ms),
+        api: api::router(Site { engine: engine.clone(), links: Arc::clone(&links) }),
+        access: AccessLog::open(&home.logs().join("website.log")).context("could not open the access log")?,
+    });
+    let control = control_socket(home)?;
+    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+    let serving = tokio::spawn(server::run(edge, listener, control, stop.clone(), tasks.clone()));
+    if let Some(folder) = &args.apps_dir {
+        serve_folder(engine, folder).await?;
+    }
+    // Whoever reads that we listen may tell us to end at once.
+    let end = EndSignals::listen()?;
+    announce(engine, home, &links, gate)?;
+    end.told().await;
+    say("stopping: every app is ended, and starts again with the next `lithouse serve`")?;
+    stop.cancel();
+    tasks.close();
+    // Open WebSockets would wait for ever; their apps end now.
+    let _ = tokio::time::timeout(DRAIN, async {
+        let _ = serving.await;
+        tasks.wait().await;
+    })
+    .await;
+    let ended = engine.shut_down().await;
+    let _ = std::fs::remove_file(home.control_socket());
+    ended.map_err(anyhow::Error::new)
+}
+
+/// Only a loopback listener knows who asks; anything else needs the operator's word until there are accounts.
+fn gate(args: &ServeArgs) -> anyhow::Result<Gate> {
+    let (reached_at, hint) = match (args.auth, &args.public_base) {
+        (AuthMode::None, _) => return Ok(Gate::Anybody),
+        (AuthMode::Auto, _) if !args.listen.ip().is_loopback() => {
+            (args.listen.to_string(), "listen on 127.0.0.1, or say `--auth none` if everybody who can reach it may use it")
+        }
+        (AuthMode::Auto, Some(base)) if !is_loopback_url(base) => (
+            base.to_string(),
+            "say `--auth none` if the server in front of it asks for credentials, or leave `--public-base` out",
+        ),
+        (AuthMode::Auto, _) => return Ok(Gate::LocalUser),
+    };
+    bail!(
+        "`{reached_at}` can be reached by others, and this server has no accounts yet: everybody could run programs here\n\
+         hint: {hint}"
+    )
+}
+
+/// Why an address cannot be listened on, and what to do about it.
+fn not_listening(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
+    use std::io::ErrorKind;
+    let hint = match error.kind() {
+        ErrorKind::AddrInUse => "another program has the port; choose another with `--listen`",
+        ErrorKind::AddrNotAvailable => "this machine does not have that address; choose one of its own with `--listen`",
+        ErrorKind::PermissionDenied => "this port is for privileged users; choose one from 1024 on with `--listen`",
+        _ => "choose another address with `--listen`",
+    };
+    anyhow::anyhow!("could not listen on `{address}`: {error}\nhint: {hint}")
+}
+
+fn is_loopback_url(url: &url::Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn served_hosts(args: &ServeArgs, listen: SocketAddr) -> ServedHosts {
+    let mut hosts = ServedHosts::loopback();
+    if let Some(name) = args.public_base.as_ref().and_then(|url| url.host_str()) {
+        hosts = hosts.with_name(name);
+    }
+    if !listen.ip().is_loopback() {
+        hosts = hosts.with_any_address();
+        let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        if !name.is_empty() {
+            hosts = hosts.with_name(&name);
+        }
+    }
+    hosts
+}
+
+fn scheme(args: &ServeArgs) -> Scheme {
+    match &args.public_base {
+        Some(url) if url.scheme() == "https" => Scheme::Https,
+        _ => Scheme::Http,
+    }
+}
+
+fn settings(args: &ServeArgs, listen: SocketAddr) -> anyhow::Result<Settings> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    let public = args.public_base.as_ref().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
+    Ok(Settings {
+        public_address: public.unwrap_or_else(|| (listen.ip().to_string(), listen.port())),
+        port_range: args.port_range.first()..=args.port_range.last(),
+        start_timeout: args.start_timeout,
+        stop_grace: args.stop_grace,
+        proof_timeout: PROOF_TIMEOUT,
+        log_limits: LogLimits::default(),
+        parallel_starts: cores * 2,
+        parallel_builds: cores,
+        build_timeout: BUILD_TIMEOUT,
+        python: args.python.clone(),
+        uv: args.uv.clone(),
+        program: std::env::current_exe().context("could not find our own program")?,
+    })
+}
+
+/// One server a data folder. The lock goes with the process, however it ends.
+fn lock(home: &Home) -> anyhow::Result<File> {
+    let path = home.lock();
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let mut file = file.with_context(|| format!("could not open `{}`", path.display()))?;
+    let began = Instant::now();
+    while rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let pid = std::fs::read_to_string(&path).unwrap_or_default();
+        // A child that a killed server was just about to start holds its descriptors for a moment longer.
+        if Path::new("/proc").join(pid.trim()).join("stat").exists() || began.elapsed() > LOCK_PATIENCE {
+            bail!(
+                "another server (pid {}) uses the data folder `{}`\nhint: stop it, or choose another folder with --data",
+                pid.trim(),
+                home.root().display()
+            );
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // The number is for people; a full disk that does not take it must not keep the server from coming back.
+    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    Ok(file)
+}
+
+/// Only the owner of the data folder may open the socket: to connect one must be allowed to write to it, which the umask of no
+/// system grants to others, and its mode says so for good.
+fn control_socket(home: &Home) -> anyhow::Result<UnixListener> {
+    let path = home.control_socket();
+    let make = || -> std::io::Result<UnixListener> {
+        // The lock is ours, so whatever lies there is of a server that is gone.
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = lithouse_engine::socket::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        listener.set_nonblocking(true)?;
+        UnixListener::from_std(listener)
+    };
+    make().with_context(|| format!("could not listen on `{}`", path.display()))
+}
+
+async fn serve_folder(engine: &Engine, folder: &Path) -> anyhow::Result<()> {
+    if !folder.is_dir() {
+        bail!("there is no folder `{}`\nhint: it holds one folder an app, each with an `app.py`", folder.display());
+    }
+    let found = engine.serve_folder(folder).await.map_err(anyhow::Error::new)?;
+    for (name, why) in found.passed_over {
+        say(&format!("not served: `{}`: {why}", folder.join(name).display()))?;
+    }
+    Ok(())
+}
+
+fn announce(engine: &Engine, home: &Home, links: &Links, gate: Gate) -> anyhow::Result<()> {
+    let base = links.own();
+    if gate == Gate::Anybody {
+        say("warning: auth is `none`: everybody who can reach this address may deploy and run programs here")?;
+    }
+    say(&format!("listening on http://{}", links.listen))?;
+    say(&format!("open         {}", base.home()))?;
+    say(&format!("data         {}", home.root().display()))?;
+    let apps = engine.apps();
+    if apps.is_empty() {
+        say("no app yet: `lithouse deploy DIR` brings the first one")?;
+    }
+    for app in apps {
+        say(&format!("app          {}  {}", base.app(&app.path_name), app.name))?;
+    }
+    Ok(())
+}
+
+/// Tells the person at the terminal.
+fn say(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stderr().lock();
+    match writeln!(out, "{text}") {
+        // A reader or a terminal that is gone must neither end the server nor keep it from ending well.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe || Errno::from_io_error(&error) == Some(Errno::IO) => Ok(()),
+        told => Ok(told?),
+    }
+}

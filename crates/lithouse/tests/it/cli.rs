@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The command line, against a server that is played by the test.
+
+mod apps;
+mod binary;
+mod deploy;
+mod failures;
+mod help;
+mod logs;
+mod one_app;
+mod server;
+mod snapshot;
+mod terminal;

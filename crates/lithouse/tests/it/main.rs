@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The real binary, seen from outside: the command line against a played server, the server with real uv and a real Streamlit.
+#![cfg(test)]
+
+mod apps;
+mod cli;
+mod doors;
+mod faults;
+mod form;
+mod life;
+mod releases;
+mod server;
+mod store_of_envs;
