@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the figures rest on: the one who asks, the reading of a session, the counting of memory, and the bounds on all waiting."""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+import unittest.mock
+from collections.abc import Iterator
+from pathlib import Path
+
+import load
+import memory
+import processes
+import report
+import session
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.send_response(500 if self.path == "/fails" else 200)
+        if self.path == "/chunked":
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"2\r\nok\r\n0\r\n\r\n")
+            return
+        body = b"x" * 100_000 if self.path == "/large" else b"ok"
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = self.path == "/closes"
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Web(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Says nothing: those who ask hang up whenever they have seen enough."""
+
+
+@contextlib.contextmanager
+def web() -> Iterator[str]:
+    server = Web(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class Asking(unittest.TestCase):
+    def test_answers_are_counted_whatever_their_form(self) -> None:
+        with web() as url:
+            for path in ("/", "/large", "/chunked"):
+                found = load.ask(url + path, 3, 0.2)
+                self.assertGreater(found.requests, 3, path)
+                self.assertEqual(found.errors, 0, path)
+                self.assertGreaterEqual(found.p99_ms, found.p50_ms, path)
+
+    def test_what_fails_is_counted_as_an_error(self) -> None:
+        with web() as url:
+            self.assertGreater(load.ask(url + "/fails", 2, 0.2).errors, 0)
+            self.assertGreater(load.ask(url + "/closes", 2, 0.2).errors, 0)
+
+    def test_a_server_that_answers_nothing_ends_the_measurement_with_words(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as mute:
+            generator = load.Generator("own")
+            with self.assertRaisesRegex(processes.BenchError, "not one request"):
+                generator.measure(f"http://127.0.0.1:{mute.getsockname()[1]}/", 1, 0)
+            self.assertEqual(generator.silent, 3)
+
+    def test_both_generators_tell_the_same_of_what_they_asked(self) -> None:
+        with web() as url:
+            for wanted in ("own", "auto"):
+                found = load.Generator(wanted).measure(url + "/", 2, 1)
+                self.assertGreater(found.rate, 1, wanted)
+                self.assertEqual(found.errors, 0, wanted)
+
+
+class Sessions(unittest.TestCase):
+    def test_the_end_of_a_script_is_told_from_other_messages(self) -> None:
+        self.assertTrue(session.has_ended(b"\x30\x00"))
+        self.assertFalse(session.has_ended(b"\x22\x00"))
+        self.assertFalse(session.has_ended(b""))
+
+    def test_a_page_that_shows_an_exception_is_not_measured(self) -> None:
+        # ForwardMsg { delta { new_element { exception { } } } }
+        with self.assertRaisesRegex(processes.BenchError, "exception"):
+            session.has_ended(b"\x2a\x04\x1a\x02\x42\x00")
+        with self.assertRaisesRegex(processes.BenchError, "compile"):
+            session.has_ended(b"\x30\x01")
+
+    def test_no_bytes_upset_the_reader(self) -> None:
+        for content in (b"\xff" * 64, b"\x2a\x7f", b"\x2a", b"\x31\x00", b"\x30"):
+            self.assertFalse(session.has_ended(content), content)
+
+
+class Reports(unittest.TestCase):
+    def test_a_figure_has_its_spread_and_three_digits(self) -> None:
+        self.assertEqual(report.spread([1.0]), "1.00")
+        self.assertEqual(report.spread([12345.6, 0.01234, 1.2345]), "1.23 (0.012–12,346)")
+        self.assertEqual(report.spread([]), "–")
+
+    def test_a_ratio_is_taken_round_by_round_where_there_are_rounds(self) -> None:
+        self.assertEqual(report.ratio([2, 30], [1, 10]), "2.50 (2.00–3.00)")
+        self.assertEqual(report.ratio([2, 4, 6], [2]), "2.00")
+
+    def test_figures_stand_to_the_right(self) -> None:
+        section = report.Section("T", "E", ["what", "s"], [["a", "1.00"], ["b", "–"]], ["n"])
+        self.assertEqual(
+            section.markdown(), "## T\n\nE\n\n| what |    s |\n|------|-----:|\n| a    | 1.00 |\n| b    |    – |\n\n- n\n"
+        )
+
+
+class Processes(unittest.TestCase):
+    def test_a_server_that_does_not_end_is_forced(self) -> None:
+        script = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+        server = processes.Server([sys.executable, "-c", script], Path.cwd(), processes.clean_environment())
+        processes.wait_until("the server to be up", lambda: server.said or None, 20)
+        self.assertTrue(server.end(0.1))
+        self.assertIsNotNone(server.process.returncode)
+
+    def test_a_server_that_ended_tells_its_last_words(self) -> None:
+        server = processes.Server([sys.executable, "-c", "print('last words')"], Path.cwd(), processes.clean_environment())
+        server.process.wait(20)
+        with self.assertRaisesRegex(processes.BenchError, "last words"):
+            server.check_alive()
+        server.end(1)
+
+    def test_a_command_that_takes_too_long_is_ended(self) -> None:
+        with self.assertRaisesRegex(processes.BenchError, "longer"):
+            processes.run([sys.executable, "-c", "import signal; signal.pause()"], processes.clean_environment(), 0.3)
+
+    def test_waiting_fails_with_what_was_seen(self) -> None:
+        def refused() -> None:
+            raise ConnectionRefusedError("nobody there")
+
+        with self.assertRaisesRegex(processes.BenchError, "nobody there"):
+            processes.wait_until("somebody", refused, 0.05)
+
+    def test_settings_that_bend_a_measurement_are_stripped(self) -> None:
+        with unittest.mock.patch.dict(os.environ, {"PYTHONDONTWRITEBYTECODE": "1", "STREAMLIT_SERVER_PORT": "1"}):
+            environment = processes.clean_environment({"LITHOUSE_X": "kept, as it is asked for"})
+        self.assertNotIn("PYTHONDONTWRITEBYTECODE", environment)
+        self.assertNotIn("STREAMLIT_SERVER_PORT", environment)
+        self.assertIn("LITHOUSE_X", environment)
+
+
+class Counting(unittest.TestCase):
+    def test_a_process_is_counted_with_everything_below_it(self) -> None:
+        script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+        with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as child:
+
+            def both() -> list[int] | None:
+                found = memory.family(child.pid)
+                return found if len(found) == 2 else None
+
+            members = processes.wait_until("the child of the child", both, 20)
+            self.assertEqual(members[0], child.pid)
+            found = memory.of_processes(members)
+            self.assertGreater(found.rss, found.private)
+            self.assertGreaterEqual(found.rss, found.pss)
+            self.assertGreater(found.private, 1 << 20)
+            child.communicate(b"\n")
+
+
+if __name__ == "__main__":
+    unittest.main()
