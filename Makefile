@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a person does with this repository. `make` lists it; what takes longer to say is in scripts/.
+
+PYTHON ?= python3
+CARGO_TARGET_DIR ?= target
+CHECK_TOOLS = @PYTHON=$(PYTHON) scripts/check-tools.sh
+# The console is built by Node; without its sources there is nothing to build.
+CONSOLE_TOOLS = $(if $(wildcard console/package.json),node)
+
+.DEFAULT_GOAL := help
+# The steps use the same build folder and the same two or three cores.
+.NOTPARALLEL:
+.PHONY: help run test test-rust test-python test-e2e test-bench lint fmt bench docs release clean tools tools-test console
+
+help: ## list what can be made
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: tools console ## build Lithouse and serve the example apps
+	cargo build --release --locked
+	$(CARGO_TARGET_DIR)/release/lithouse serve examples/apps --data data
+
+test: tools-test lint test-rust test-python test-e2e ## test everything, the browser included
+	@echo "All tests passed: lint, Rust, Python, end to end."
+
+test-rust: tools console
+	cargo test --workspace --locked
+
+test-python: tools
+	$(PYTHON) -m unittest discover -s python/tests -t python
+	$(PYTHON) -m unittest discover -s bench/tests -t bench
+
+test-e2e: tools-test console
+	cargo build --locked
+	@scripts/setup-e2e.sh
+	LITHOUSE_BIN="$$(realpath $(CARGO_TARGET_DIR))/debug/lithouse" CHROMIUM="$$(scripts/setup-chromium.sh)" npm --prefix e2e test
+
+lint: tools-test console ## check form and style, changing nothing
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cargo xtask tidy
+	@scripts/lint-rest.sh
+
+fmt: ## bring the Rust code into its form
+	cargo fmt --all
+
+bench: tools console ## measure side by side with what a user would take instead
+	cargo build --release --locked
+	$(PYTHON) bench/run.py --binary $(CARGO_TARGET_DIR)/release/lithouse $(BENCH_FLAGS)
+
+test-bench: tools console ## check in about a minute that the benchmark works
+	cargo build --locked
+	$(PYTHON) bench/run.py --quick --binary $(CARGO_TARGET_DIR)/debug/lithouse
+
+docs: tools console ## build the documentation of the code
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+
+release: tools console ## make the archive that is handed out
+	cargo build --profile dist --locked --bin lithouse
+	@CARGO_TARGET_DIR=$(CARGO_TARGET_DIR) scripts/pack-release.sh
+
+clean: ## remove what was built; the data folder stays
+	cargo clean
+	rm -rf console/dist console/node_modules e2e/node_modules e2e/results dist
+
+# All that is missing is told at once, before anything is built.
+tools:
+	$(CHECK_TOOLS) cargo python $(CONSOLE_TOOLS)
+
+tools-test:
+	$(CHECK_TOOLS) cargo rust-components python node
+
+console:
+	@scripts/setup-console.sh
