@@ -26,7 +26,8 @@ def describe() -> str:
     for line in Path("/proc/meminfo").read_text().splitlines():
         if line.startswith("MemTotal"):
             memory = int(line.split()[1]) / 1024**2
-    return f"{cores()} cores ({model}), {memory:.0f} GiB of memory, Linux {os.uname().release}"
+    kernel = ".".join(os.uname().release.split(".")[:2])
+    return f"{cores()} cores ({model}), {memory:.0f} GiB of memory, Linux {kernel}"
 
 
 def load() -> float:
