@@ -61,6 +61,8 @@ pub(super) async fn upload(client: &Client, path: &str, fields: &[(&str, &str)],
     if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}") {
         bar.set_style(style);
     }
+    // Drawn before anything is sent, so that it is seen however short the upload is.
+    bar.tick();
     let sent = Sent::default();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let uploading = client.upload(path, form, &sent);
