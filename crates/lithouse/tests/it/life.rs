@@ -2,7 +2,6 @@
 //! It stays up: crashes, kills and restarts of apps, server and keeper.
 
 use std::process::Stdio;
-use std::time::Duration;
 
 use serde_json::json;
 
@@ -101,20 +100,29 @@ if not hasattr(sys, 'counting'):
 ";
     let app = server.running_app(script);
     let before = server.app(&app);
-    server.wait_for(&app, "counting", |_| server.get(&format!("/api/apps/{app}/logs")).text().contains("out | line 5"));
+    let log = server.data().join(format!("logs/{app}.log"));
+    let numbers = || -> Vec<u64> {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        text.lines().filter_map(|line| line.split_once("out | line ")?.1.parse().ok()).collect()
+    };
+    let counted = |most: usize| if numbers().len() > most { Ok(()) } else { Err(numbers().len()) };
+    wait_until_blocking("it counts", PATIENCE, || counted(5));
     server.kill();
     assert!(is_alive(u32::try_from(before["pid"].as_u64().unwrap()).unwrap()), "the app died with the server");
-    std::thread::sleep(Duration::from_millis(500)); // The time in which lines are printed that nobody but the keeper reads.
+    let killed_at = numbers().len();
+    wait_until_blocking("lines come that nobody but the keeper reads", PATIENCE, || counted(killed_at + 30));
     server.start_again();
     let after = server.app(&app);
     for field in ["pid", "port", "started_at", "release"] {
         assert_eq!(after[field], before[field], "{field}");
     }
     server.wait_for_status(&app, "running");
-    let log = server.get(&format!("/api/apps/{app}/logs?tail=100000")).text();
-    let numbers: Vec<u64> = log.lines().filter_map(|line| line.split_once("out | line ")?.1.parse().ok()).collect();
-    assert!(numbers.len() > 50, "{log}");
-    assert_eq!(numbers, (0..numbers.len() as u64).collect::<Vec<_>>(), "lines are missing");
+    let back_at = numbers().len();
+    wait_until_blocking("it counts on", PATIENCE, || counted(back_at + 5));
+    let told = server.get(&format!("/api/apps/{app}/logs?tail=100000")).text();
+    let told: Vec<u64> = told.lines().filter_map(|line| line.split_once("out | line ")?.1.parse().ok()).collect();
+    assert!(told.len() > killed_at + 35, "{told:?}");
+    assert_eq!(told, (0..told.len() as u64).collect::<Vec<_>>(), "lines are missing");
 }
 
 #[test]
