@@ -56,23 +56,28 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _start(command: Sequence[str | Path], folder: Path | None, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Starts a command in a session of its own, with one stream for all that it says."""
+    return subprocess.Popen(
+        [str(word) for word in command],
+        cwd=folder,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,
+    )
+
+
 class Server:
     """A process that serves until it is ended; its last lines are kept for when it fails."""
 
     def __init__(self, command: Sequence[str | Path], folder: Path, environment: Mapping[str, str]) -> None:
         self.name = Path(command[0]).name
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
-        self.process = subprocess.Popen(
-            [str(word) for word in command],
-            cwd=folder,
-            env=dict(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
+        self.process = _start(command, folder, environment)
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
 
@@ -113,17 +118,7 @@ class Server:
 
 def run(command: Sequence[str | Path], environment: Mapping[str, str], seconds: float, folder: Path | None = None) -> str:
     """Runs a command to its end and returns its output; fails with the output when it fails or takes too long."""
-    with subprocess.Popen(
-        [str(word) for word in command],
-        cwd=folder,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
+    with _start(command, folder, environment) as process:
         try:
             output, _ = process.communicate(timeout=seconds)
         except BaseException as error:

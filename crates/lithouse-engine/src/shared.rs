@@ -88,7 +88,7 @@ pub fn now_ms() -> i64 {
     i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
 }
 
-/// Eight random bytes for an id. The kernel's generator does not fail once the machine is up.
+/// Random bytes, for ids and secrets. The kernel's generator does not fail once the machine is up.
 pub fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     let mut filled = 0;

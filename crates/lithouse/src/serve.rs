@@ -195,8 +195,8 @@ fn lock(home: &Home) -> anyhow::Result<File> {
     Ok(file)
 }
 
-/// Only the owner of the data folder may open the socket: to connect one must be allowed to write to it, which the umask of no
-/// system grants to others, and its mode says so for good.
+/// Only the owner of the data folder may open the socket: a folder that we made is closed to others, and in one that a person
+/// made the socket's own mode closes it.
 fn control_socket(home: &Home) -> anyhow::Result<UnixListener> {
     let path = home.control_socket();
     let make = || -> std::io::Result<UnixListener> {
