@@ -23,6 +23,7 @@ mod recent;
 mod requirements;
 mod scratch;
 mod slot;
+pub mod survey;
 mod uv;
 mod variables;
 

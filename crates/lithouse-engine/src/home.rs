@@ -24,6 +24,11 @@ impl Home {
         Ok(home)
     }
 
+    /// The paths of a data folder that may not be there, for whoever only looks. Nothing is made.
+    pub fn at(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
     /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root

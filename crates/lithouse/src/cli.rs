@@ -8,7 +8,9 @@ mod address;
 mod app_name;
 mod apps;
 mod client;
+mod config;
 mod deploy;
+mod doctor;
 mod exit;
 mod failure;
 mod healthcheck;
@@ -33,25 +35,46 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use url::Url;
 
-pub(crate) use serve::{AuthMode, ServeArgs};
-
 use address::Address;
 use client::Client;
 use failure::Failure;
-use setting::{Environment, SettingError};
+use setting::SettingError;
+
+use crate::config::{Around, Config, Environment, data_folder, help_of};
 
 /// What this process was asked to be.
 #[derive(Debug)]
 pub(crate) enum Invocation {
     /// The server, in the foreground.
-    Serve(Box<ServeArgs>),
+    Serve(Box<Config>),
     /// The parent of every app.
     Keeper {
         /// The data folder it works for.
         data: PathBuf,
     },
+    /// A question that this program answers itself.
+    Here(Box<HereCall>),
     /// A question or a wish for a server.
     Client(ClientCall),
+}
+
+/// A question about what a server would be.
+#[derive(Debug)]
+pub(crate) enum HereCall {
+    /// What it would go by.
+    ShowConfig {
+        /// That.
+        config: Config,
+        /// Whether programs read it.
+        json: bool,
+    },
+    /// Whether it could run here.
+    Examine {
+        /// What it would go by.
+        config: Config,
+        /// Whether programs read it.
+        json: bool,
+    },
 }
 
 /// A verb for a server, and where that server is.
@@ -82,10 +105,8 @@ struct ServerFlags {
     /// Without it, the server of the data folder is asked through its socket.
     #[arg(long, global = true, value_name = "URL", conflicts_with = "data", help_heading = "Server")]
     url: Option<Url>,
-    /// Folder that holds everything the server owns [env: `LITHOUSE_DATA`] [default: ./data]
-    ///
-    /// `STREAMLIT_HOST_DATA` is read too.
-    #[arg(long, global = true, value_name = "DIR", help_heading = "Server")]
+    // Described where it is declared.
+    #[arg(long, global = true, value_name = "DIR", help = help_of("data"), help_heading = "Server")]
     data: Option<PathBuf>,
 }
 
@@ -94,6 +115,14 @@ enum Verb {
     /// Run the server in the foreground
     #[command(after_long_help = "Example:\n  lithouse serve ./apps --listen 127.0.0.1:8080")]
     Serve(Box<serve::ServeFlags>),
+    /// Tell what a server would go by, and where that is set
+    #[command(subcommand, after_long_help = "Example:\n  lithouse config show")]
+    Config(config::ConfigVerb),
+    /// Tell what this machine offers a server, what is missing, and what mends it
+    ///
+    /// It takes the flags of `lithouse serve`, and changes nothing. The exit code is 1 if anything is missing that a server needs.
+    #[command(after_long_help = "Example:\n  lithouse doctor --data /var/lib/lithouse")]
+    Doctor(Box<doctor::DoctorArgs>),
     #[command(flatten)]
     Client(ClientVerb),
     /// The parent of every app, started by `serve`
@@ -154,32 +183,51 @@ pub(crate) fn parse() -> Invocation {
     let environment = Environment::of_process();
     match resolve(cli, &environment) {
         Ok(invocation) => invocation,
+        // How flags are typed says nothing of what stands in a file.
+        Err(SettingError::Configuration(problems)) => {
+            clap::Error::raw(ErrorKind::ValueValidation, format!("{problems}\n")).exit()
+        }
         Err(error) => Cli::command().error(ErrorKind::ValueValidation, error).exit(),
     }
 }
 
 fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingError> {
     let data_flag = cli.server.data;
-    let data = |flag: Option<PathBuf>| {
-        let said = environment.path(flag, &["LITHOUSE_DATA", "STREAMLIT_HOST_DATA"]);
-        said.unwrap_or_else(|| PathBuf::from("data"))
+    let of_server = |flags: serve::ServeFlags, url: Option<Url>, data| {
+        if url.or(flags.url.clone()).is_some() { Err(SettingError::UrlForServer) } else { flags.resolve(data, environment) }
     };
+    let data = |flag| data_folder(flag, environment, &Around::this_process());
     Ok(match cli.verb {
-        Verb::Serve(flags) if flags.url.is_some() || cli.server.url.is_some() => return Err(SettingError::UrlForServer),
-        Verb::Serve(flags) => Invocation::Serve(Box::new(flags.resolve(data(data_flag), environment)?)),
-        Verb::Keeper => Invocation::Keeper { data: data(data_flag) },
+        Verb::Serve(flags) => Invocation::Serve(Box::new(of_server(*flags, cli.server.url, data_flag)?)),
+        Verb::Config(config::ConfigVerb::Show(args)) => {
+            let config = of_server(args.serve, cli.server.url, data_flag)?;
+            Invocation::Here(Box::new(HereCall::ShowConfig { config, json: args.json }))
+        }
+        Verb::Doctor(args) => {
+            let config = of_server(args.serve, cli.server.url, data_flag)?;
+            Invocation::Here(Box::new(HereCall::Examine { config, json: args.json }))
+        }
+        Verb::Keeper => Invocation::Keeper { data: data(data_flag)? },
         Verb::Client(verb) => {
             // A folder that was typed is meant more than an address that stands in the environment.
             let url = match (&data_flag, cli.server.url) {
                 (Some(_), _) => None,
-                (None, url) => environment.value(url, &["LITHOUSE_URL"])?,
+                (None, url) => setting::url(url, environment)?,
             };
             let address = match url {
                 Some(url) => Address::of_url(&url)?,
-                None => Address::Socket(data(data_flag).join("control.sock")),
+                None => Address::Socket(data(data_flag)?.join("control.sock")),
             };
             Invocation::Client(ClientCall { address, token: environment.text("LITHOUSE_TOKEN"), verb })
         }
+    })
+}
+
+/// Answers a question by itself: data to stdout, all else to stderr, the outcome as exit code.
+pub(crate) async fn answer(call: &HereCall) -> ExitCode {
+    ended(match call {
+        HereCall::ShowConfig { config, json } => config::show(config, *json),
+        HereCall::Examine { config, json } => doctor::run(config, *json).await,
     })
 }
 
@@ -196,6 +244,10 @@ pub(crate) async fn run(call: ClientCall) -> ExitCode {
         () = interrupted => Err(Failure::Interrupted),
         outcome = perform(call) => outcome,
     };
+    ended(outcome)
+}
+
+fn ended(outcome: Result<(), Failure>) -> ExitCode {
     match outcome {
         Ok(()) => exit::Exit::Done.into(),
         Err(failure) => {

@@ -15,13 +15,12 @@ use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 const BYTES: u64 = 10_000_000;
-const FILES: usize = 5;
 
-/// Starts logging at a level such as `info`, or with a filter such as `info,lithouse_proxy=debug`.
-pub(crate) fn start(home: &Home, level: &str) -> anyhow::Result<()> {
+/// Starts logging at a level such as `info`, or with a filter such as `info,lithouse_proxy=debug`, into so many files.
+pub(crate) fn start(home: &Home, level: &str, files: usize) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(level).with_context(|| format!("`{level}` is not a log level"))?;
     let path = home.logs().join("controller.log");
-    let file = RotatingFile::open(&path, BYTES, FILES).with_context(|| format!("could not open `{}`", path.display()))?;
+    let file = RotatingFile::open(&path, BYTES, files).with_context(|| format!("could not open `{}`", path.display()))?;
     let file = Shared(Arc::new(Mutex::new(file)));
     let to_file = fmt::layer().with_ansi(false).with_writer(move || file.clone()).with_filter(filter);
     let to_terminal = fmt::layer()

@@ -6,6 +6,7 @@
 
 mod api;
 mod cli;
+mod config;
 mod edge;
 mod logging;
 mod portal;
@@ -33,7 +34,8 @@ fn main() -> ExitCode {
     match cli::parse() {
         // The keeper must be alone in its process, so nothing may have been started before.
         Invocation::Keeper { data } => told(keep(&data)),
-        Invocation::Serve(args) => told(on_runtime(serve::run(*args)).and_then(|result| result)),
+        Invocation::Serve(config) => told(on_runtime(serve::run(*config)).and_then(|result| result)),
+        Invocation::Here(call) => on_runtime(cli::answer(&call)).unwrap_or_else(|error| told(Err(error))),
         Invocation::Client(call) => on_runtime(cli::run(call)).unwrap_or_else(|error| told(Err(error))),
     }
 }

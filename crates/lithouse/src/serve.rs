@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{self, Links, Site};
-use crate::cli::{AuthMode, ServeArgs};
+use crate::config::{AuthMode, Config, Sandbox};
 use crate::edge::{AccessLog, Edge, Gate};
 use crate::server;
 use signals::EndSignals;
@@ -39,15 +39,17 @@ const PROOF_TIMEOUT: Duration = Duration::from_secs(20);
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Runs the server in the foreground.
-pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
-    let gate = gate(&args)?;
-    let home = Home::open(&args.data).with_context(|| format!("could not use `{}` as the data folder", args.data.display()))?;
+pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
+    refuse_apps(&config)?;
+    let gate = gate(&config)?;
+    let home = Home::open(&config.server.data)
+        .with_context(|| format!("could not use `{}` as the data folder", config.server.data.display()))?;
     let lock = lock(&home)?;
-    crate::logging::start(&home, args.log_level.as_str())?;
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| not_listening(args.listen, &error))?;
+    crate::logging::start(&home, config.log.level.as_str(), config.log.keep)?;
+    let listener = TcpListener::bind(config.server.listen).await.map_err(|error| not_listening(config.server.listen, &error))?;
     let listen = listener.local_addr()?;
-    let engine = Engine::open(home.clone(), settings(&args, listen)?).await.map_err(anyhow::Error::new)?;
-    let served = serve(&args, &home, gate, listener, &engine).await;
+    let engine = Engine::open(home.clone(), settings(&config, listen)?).await.map_err(anyhow::Error::new)?;
+    let served = serve(&config, &home, gate, listener, &engine).await;
     if served.is_err() {
         engine.leave().await;
     }
@@ -56,26 +58,26 @@ pub(crate) async fn run(args: ServeArgs) -> anyhow::Result<()> {
 }
 
 /// Serves with an open engine until the server is told to end.
-async fn serve(args: &ServeArgs, home: &Home, gate: Gate, listener: TcpListener, engine: &Engine) -> anyhow::Result<()> {
+async fn serve(config: &Config, home: &Home, gate: Gate, listener: TcpListener, engine: &Engine) -> anyhow::Result<()> {
     let listen = listener.local_addr()?;
-    let links = Arc::new(Links::new(args.public_base.as_ref(), listen));
+    let links = Arc::new(Links::new(config.server.public_base.as_ref(), listen));
     let edge = Arc::new(Edge {
-        hosts: served_hosts(args, listen),
+        hosts: served_hosts(config, listen),
         gate,
-        scheme: scheme(args),
+        scheme: scheme(config),
         proxy: Proxy::new(engine.routes(), Options::default(), now_ms),
         api: api::router(Site { engine: engine.clone(), links: Arc::clone(&links) }),
-        access: AccessLog::open(&home.logs().join("website.log")).context("could not open the access log")?,
+        access: AccessLog::open(&home.logs().join("website.log"), config.log.keep).context("could not open the access log")?,
     });
     let control = control_socket(home)?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let serving = tokio::spawn(server::run(edge, listener, control, stop.clone(), tasks.clone()));
-    if let Some(folder) = &args.apps_dir {
+    if let Some(folder) = &config.hosting.folder {
         serve_folder(engine, folder).await?;
     }
     // Whoever reads that we listen may tell us to end at once.
     let end = EndSignals::listen()?;
-    announce(engine, home, &links, gate)?;
+    announce(config, engine, home, &links, gate)?;
     end.told().await;
     say("stopping: every app is ended, and starts again with the next `lithouse serve`")?;
     stop.cancel();
@@ -91,13 +93,24 @@ async fn serve(args: &ServeArgs, home: &Home, gate: Gate, listener: TcpListener,
     ended.map_err(anyhow::Error::new)
 }
 
+/// Better no server than one that serves less than its configuration says.
+fn refuse_apps(config: &Config) -> anyhow::Result<()> {
+    let Some(first) = config.apps.keys().next() else { return Ok(()) };
+    bail!(
+        "{}: apps in the configuration are not served yet\n\
+         hint: put them in a folder, each as `<key>/app.py` such as `apps/{first}/app.py`, and take `apps` out of the configuration",
+        config.file.as_deref().unwrap_or(Path::new("")).display()
+    )
+}
+
 /// Only a loopback listener knows who asks; anything else needs the operator's word until there are accounts.
-fn gate(args: &ServeArgs) -> anyhow::Result<Gate> {
-    let (reached_at, hint) = match (args.auth, &args.public_base) {
+fn gate(config: &Config) -> anyhow::Result<Gate> {
+    let (reached_at, hint) = match (config.auth.mode, &config.server.public_base) {
         (AuthMode::None, _) => return Ok(Gate::Anybody),
-        (AuthMode::Auto, _) if !args.listen.ip().is_loopback() => {
-            (args.listen.to_string(), "listen on 127.0.0.1, or say `--auth none` if everybody who can reach it may use it")
-        }
+        (AuthMode::Auto, _) if !config.server.listen.ip().is_loopback() => (
+            config.server.listen.to_string(),
+            "listen on 127.0.0.1, or say `--auth none` if everybody who can reach it may use it",
+        ),
         (AuthMode::Auto, Some(base)) if !is_loopback_url(base) => (
             base.to_string(),
             "say `--auth none` if the server in front of it asks for credentials, or leave `--public-base` out",
@@ -131,9 +144,9 @@ fn is_loopback_url(url: &url::Url) -> bool {
     }
 }
 
-fn served_hosts(args: &ServeArgs, listen: SocketAddr) -> ServedHosts {
+fn served_hosts(config: &Config, listen: SocketAddr) -> ServedHosts {
     let mut hosts = ServedHosts::loopback();
-    if let Some(name) = args.public_base.as_ref().and_then(|url| url.host_str()) {
+    if let Some(name) = config.server.public_base.as_ref().and_then(|url| url.host_str()) {
         hosts = hosts.with_name(name);
     }
     if !listen.ip().is_loopback() {
@@ -146,28 +159,29 @@ fn served_hosts(args: &ServeArgs, listen: SocketAddr) -> ServedHosts {
     hosts
 }
 
-fn scheme(args: &ServeArgs) -> Scheme {
-    match &args.public_base {
+fn scheme(config: &Config) -> Scheme {
+    match &config.server.public_base {
         Some(url) if url.scheme() == "https" => Scheme::Https,
         _ => Scheme::Http,
     }
 }
 
-fn settings(args: &ServeArgs, listen: SocketAddr) -> anyhow::Result<Settings> {
+fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Settings> {
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let public = args.public_base.as_ref().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
+    let public =
+        config.server.public_base.as_ref().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
     Ok(Settings {
         public_address: public.unwrap_or_else(|| (listen.ip().to_string(), listen.port())),
-        port_range: args.port_range.first()..=args.port_range.last(),
-        start_timeout: args.start_timeout,
-        stop_grace: args.stop_grace,
+        port_range: config.hosting.port_range.first()..=config.hosting.port_range.last(),
+        start_timeout: config.hosting.start_timeout,
+        stop_grace: config.hosting.stop_grace,
         proof_timeout: PROOF_TIMEOUT,
-        log_limits: LogLimits::default(),
+        log_limits: LogLimits { files: u32::try_from(config.log.keep).unwrap_or(u32::MAX), ..LogLimits::default() },
         parallel_starts: cores * 2,
         parallel_builds: cores,
         build_timeout: BUILD_TIMEOUT,
-        python: args.python.clone(),
-        uv: args.uv.clone(),
+        python: config.hosting.python.clone(),
+        uv: config.hosting.uv.clone(),
         program: std::env::current_exe().context("could not find our own program")?,
     })
 }
@@ -224,10 +238,13 @@ async fn serve_folder(engine: &Engine, folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn announce(engine: &Engine, home: &Home, links: &Links, gate: Gate) -> anyhow::Result<()> {
+fn announce(config: &Config, engine: &Engine, home: &Home, links: &Links, gate: Gate) -> anyhow::Result<()> {
     let base = links.own();
     if gate == Gate::Anybody {
         say("warning: auth is `none`: everybody who can reach this address may deploy and run programs here")?;
+    }
+    if config.snippets.enabled && config.snippets.sandbox == Sandbox::None {
+        say("warning: snippets.sandbox is `none`: a snippet can do all that the user of this server can")?;
     }
     say(&format!("listening on http://{}", links.listen))?;
     say(&format!("open         {}", base.home()))?;

@@ -38,7 +38,7 @@ pub(super) struct UvTool {
 
 impl UvTool {
     pub(super) fn new(configured: Option<PathBuf>, tools: &Path) -> Self {
-        Self { configured, installed: tools.join("uv"), found: Mutex::new(None) }
+        Self { configured, installed: place(tools), found: Mutex::new(None) }
     }
 
     pub(super) async fn get(
@@ -54,28 +54,13 @@ impl UvTool {
         {
             return Ok(uv.clone());
         }
-        let uv = match self.find(variables, runner).await? {
+        let uv = match find(self.configured.as_deref(), &self.installed, variables, runner.log).await? {
             Some(uv) => uv,
             None => self.install(python, variables, runner, scratch).await?,
         };
         (runner.log)(&format!("using uv {} at `{}`", uv.version, uv.program.display()));
         *found = Some(uv.clone());
         Ok(uv)
-    }
-
-    async fn find(&self, variables: &Variables, runner: &Runner<'_>) -> Result<Option<Uv>, PrepareError> {
-        if let Some(path) = &self.configured {
-            let refused = |reason| PrepareError::NoUv { reason: format!("the configured `{}` {reason}", path.display()) };
-            return ask(path, variables).await.map(Some).map_err(refused);
-        }
-        let on_path = variables.search_path().into_iter().map(|folder| folder.join("uv"));
-        for path in on_path.chain([self.installed.clone()]).filter(|path| path.is_file()) {
-            match ask(&path, variables).await {
-                Ok(uv) => return Ok(Some(uv)),
-                Err(reason) => (runner.log)(&format!("`{}` is passed over: it {reason}", path.display())),
-            }
-        }
-        Ok(None)
     }
 
     /// Installs from PyPI, or wherever pip is configured to look. The program appears at its place complete or not at all.
@@ -113,6 +98,32 @@ impl UvTool {
         std::fs::rename(&fetched, &self.installed).map_err(|source| PrepareError::io("installing", &self.installed, source))?;
         Ok(Uv { program: self.installed.clone(), ..fetched_uv })
     }
+}
+
+/// The configured uv, or the first that will do of those on the search path and the one that was installed before.
+pub(super) async fn find(
+    configured: Option<&Path>,
+    installed: &Path,
+    variables: &Variables,
+    log: &(dyn Fn(&str) + Send + Sync),
+) -> Result<Option<Uv>, PrepareError> {
+    if let Some(path) = configured {
+        let refused = |reason| PrepareError::NoUv { reason: format!("the configured `{}` {reason}", path.display()) };
+        return ask(path, variables).await.map(Some).map_err(refused);
+    }
+    let on_path = variables.search_path().into_iter().map(|folder| folder.join("uv"));
+    for path in on_path.chain([installed.to_owned()]).filter(|path| path.is_file()) {
+        match ask(&path, variables).await {
+            Ok(uv) => return Ok(Some(uv)),
+            Err(reason) => log(&format!("`{}` is passed over: it {reason}", path.display())),
+        }
+    }
+    Ok(None)
+}
+
+/// Where uv is installed when there is none.
+pub(super) fn place(tools: &Path) -> PathBuf {
+    tools.join("uv")
 }
 
 /// Asks a program whether it is a uv that will do; the error completes a sentence that names it.

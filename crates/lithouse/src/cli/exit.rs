@@ -36,7 +36,7 @@ pub(super) const HELP: &str = "\
 Exit codes:
   0    done
   1    what was asked for failed: a deploy that came to nothing, an app that does not run
-  2    the command line or a variable was not understood
+  2    the command line, a variable or the configuration was not understood
   3    there is no such app or release
   4    the server refused: a conflict, something invalid, missing rights
   5    no server answers, or it hung up

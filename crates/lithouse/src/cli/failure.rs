@@ -63,6 +63,9 @@ pub(super) enum Failure {
     /// The server says that it is not up, or says nothing.
     #[error("not up: {0}")]
     NotUp(String),
+    /// The machine lacks so many things that a server needs.
+    #[error("this machine lacks {0} of the things that a server needs")]
+    NotFit(usize),
     /// Nobody reads our output any more.
     #[error("could not write the output")]
     Output(#[source] io::Error),
@@ -105,6 +108,7 @@ impl Failure {
             | Self::NotAsAsked { .. }
             | Self::Kept(_)
             | Self::NotUp(_)
+            | Self::NotFit(_)
             | Self::Output(_) => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
         }
@@ -124,6 +128,7 @@ impl Failure {
             Self::NothingBefore(app) => Some(format!("`lithouse releases {app}` lists them")),
             Self::NotConfirmed(_) => Some("say `--yes`".to_owned()),
             Self::Pack(error) => error.hint(),
+            Self::NotFit(_) => Some("each line with `fail` says what mends it".to_owned()),
             Self::Kept(_) | Self::NotUp(_) | Self::Output(_) | Self::Interrupted => None,
         }
     }

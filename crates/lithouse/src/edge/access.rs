@@ -17,7 +17,6 @@ use super::Door;
 const WAITING: usize = 8192;
 const LONGEST_PATH: usize = 2048;
 const BYTES: u64 = 10_000_000;
-const FILES: usize = 5;
 
 /// What is known of a request before it is answered. The path is logged without its query, which may hold secrets.
 pub(super) struct Line {
@@ -43,9 +42,9 @@ pub(crate) struct AccessLog {
 }
 
 impl AccessLog {
-    /// Opens the log and starts its thread, which ends with the last handle.
-    pub(crate) fn open(path: &Path) -> std::io::Result<Self> {
-        let mut file = RotatingFile::open(path, BYTES, FILES)?;
+    /// Opens the log, which is kept in so many files, and starts its thread, which ends with the last handle.
+    pub(crate) fn open(path: &Path, files: usize) -> std::io::Result<Self> {
+        let mut file = RotatingFile::open(path, BYTES, files)?;
         let (lines, waiting) = sync_channel::<String>(WAITING);
         std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
             while let Ok(mut block) = waiting.recv() {

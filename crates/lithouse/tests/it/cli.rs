@@ -3,7 +3,9 @@
 
 mod apps;
 mod binary;
+mod config;
 mod deploy;
+mod doctor;
 mod failures;
 mod help;
 mod logs;

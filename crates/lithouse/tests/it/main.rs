@@ -4,6 +4,7 @@
 
 mod apps;
 mod cli;
+mod configuration;
 mod doors;
 mod faults;
 mod form;

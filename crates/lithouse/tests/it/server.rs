@@ -258,7 +258,8 @@ impl Server {
     }
 
     pub(crate) fn put(&self, path: &str, body: &[u8]) -> Answer {
-        read(self.agent.put(self.url(path)).send(body).unwrap())
+        // As for a form: one that is refused before it was read ends its connection.
+        read(self.agent.put(self.url(path)).header("Connection", "close").send(body).unwrap())
     }
 
     pub(crate) fn delete(&self, path: &str) -> Answer {

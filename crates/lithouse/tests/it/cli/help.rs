@@ -19,6 +19,9 @@ async fn every_help_page_is_as_it_was_read_over() {
         assert_frozen(&format!("help/{verb}.txt"), &long);
         assert_frozen(&format!("help/{verb}-short.txt"), &run(lithouse([verb, "-h"])).await.code(0).stdout);
     }
+    let show = run(lithouse(["help", "config", "show"])).await.code(0).stdout;
+    assert!(show.contains("Example:\n  lithouse config show"), "{show}");
+    assert_frozen("help/config-show.txt", &show);
 }
 
 #[tokio::test]

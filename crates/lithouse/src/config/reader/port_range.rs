@@ -2,12 +2,10 @@
 //! The apps' internal ports.
 
 use std::fmt;
-use std::str::FromStr;
 
-/// A text that is no range of ports.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a range of ports is `FIRST-LAST` such as `8501-8999`, from 1 to 65535")]
-pub(crate) struct NotAPortRange;
+use serde_json::Value as Json;
+
+use super::{Reader, Wrong};
 
 /// A range of ports with at least one port in it, none of them 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,20 +26,29 @@ impl PortRange {
     }
 }
 
-impl Default for PortRange {
-    fn default() -> Self {
-        Self { first: 8501, last: 8999 }
+/// Reads them.
+pub(in crate::config) struct Ports;
+
+impl Reader for Ports {
+    type Value = PortRange;
+
+    fn expected() -> String {
+        "a range of ports is `FIRST-LAST`, from 1 to 65535".to_owned()
     }
-}
 
-impl FromStr for PortRange {
-    type Err = NotAPortRange;
+    fn example() -> &'static str {
+        "8501-8999"
+    }
 
-    fn from_str(text: &str) -> Result<Self, NotAPortRange> {
+    fn of_text(text: &str) -> Result<PortRange, Wrong> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let port = |text: &str| text.trim().parse::<u16>().map_err(|_| NotAPortRange);
-        let range = Self { first: port(first)?, last: port(last)? };
-        if range.first == 0 || range.first > range.last { Err(NotAPortRange) } else { Ok(range) }
+        let port = |text: &str| text.trim().parse::<u16>().map_err(|_| Wrong::Form);
+        let range = PortRange { first: port(first)?, last: port(last)? };
+        if range.first == 0 || range.first > range.last { Err(Wrong::Form) } else { Ok(range) }
+    }
+
+    fn show(value: &PortRange) -> Json {
+        value.to_string().into()
     }
 }
 
@@ -57,11 +64,11 @@ mod tests {
 
     #[test]
     fn a_range_holds_at_least_one_port_and_never_port_0() {
-        let ports = |text: &str| text.parse().map(|range: PortRange| (range.first(), range.last()));
+        let ports = |text: &str| Ports::of_text(text).map(|range| (range.first(), range.last()));
         assert_eq!(ports("8501-8999"), Ok((8501, 8999)));
         assert_eq!(ports("8501"), Ok((8501, 8501)));
         for wrong in ["", "-", "0-5", "9-8", "1-65536", "a-b", "1-2-3"] {
-            assert_eq!(ports(wrong), Err(NotAPortRange), "{wrong}");
+            assert_eq!(ports(wrong), Err(Wrong::Form), "{wrong}");
         }
     }
 }

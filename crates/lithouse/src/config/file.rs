@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The configuration file: which one is meant, and its content as a tree that knows its lines.
+//!
+//! Knows two forms, TOML and the older JSON; nothing of what the settings mean.
+
+mod json;
+mod toml;
+
+use std::path::{Path, PathBuf};
+
+use super::layers::Around;
+use super::problem::Problem;
+
+pub(super) use json::WEBSITE_PORT;
+
+/// The file that is read where none is named.
+pub(super) const TOML_NAME: &str = "lithouse.toml";
+/// The file that is read where the first one is not there.
+pub(super) const JSON_NAME: &str = "config.json";
+
+/// A value and the line it stands on.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Node {
+    /// From 1.
+    pub(super) line: usize,
+    /// What it is.
+    pub(super) kind: NodeKind,
+}
+
+/// A value of either form.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum NodeKind {
+    /// A string.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// `true` or `false`.
+    Boolean(bool),
+    /// Several values.
+    List(Vec<Node>),
+    /// Values with keys.
+    Table(Table),
+    /// What no setting takes, as it is written: fractions, times, `null`.
+    Other(String),
+}
+
+/// Values with keys, in the order of the file.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Table(pub(super) Vec<(String, Node)>);
+
+impl Table {
+    /// The value of a key.
+    pub(super) fn get(&self, name: &str) -> Option<&Node> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, node)| node)
+    }
+}
+
+impl Node {
+    /// As people would say what it is.
+    pub(super) fn said(&self) -> String {
+        match &self.kind {
+            NodeKind::Text(text) | NodeKind::Other(text) => text.clone(),
+            NodeKind::Integer(number) => number.to_string(),
+            NodeKind::Boolean(value) => value.to_string(),
+            NodeKind::List(_) => "a list".to_owned(),
+            NodeKind::Table(_) => "a table".to_owned(),
+        }
+    }
+}
+
+/// A file that was read.
+#[derive(Debug)]
+pub(super) struct File {
+    /// As it is told to people.
+    pub(super) path: PathBuf,
+    /// Whether it has the older form.
+    pub(super) is_json: bool,
+    /// Its content.
+    pub(super) root: Table,
+}
+
+impl File {
+    /// Reads the file that was named, else the one that lies here, if any.
+    pub(super) fn find(named: Option<&Path>, around: &Around) -> Result<Option<Self>, Problem> {
+        let here = || [TOML_NAME, JSON_NAME].map(|name| around.folder.join(name)).into_iter().find(|path| path.is_file());
+        let Some(path) = named.map(Path::to_owned).or_else(here) else { return Ok(None) };
+        Self::read(path).map(Some).map_err(|problem| match named {
+            Some(_) => problem.with_hint("name another with `--config`, or leave that out for `./lithouse.toml`"),
+            None => problem.with_hint("the file is read because it lies in the working folder; `--config FILE` names another"),
+        })
+    }
+
+    /// Reads a file.
+    pub(super) fn read(path: PathBuf) -> Result<Self, Problem> {
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Problem::new(format!("could not read the configuration `{}`: {error}", path.display())))?;
+        let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let parsed = if is_json { json::parse(&text) } else { toml::parse(&text) };
+        match parsed {
+            Ok(root) => Ok(Self { path, is_json, root }),
+            Err(malformed) => {
+                let place = format!("{}:{}:{}", path.display(), malformed.line, malformed.column);
+                let form = if is_json { "JSON" } else { "TOML" };
+                Err(Problem::new(format!("{place}: this is not {form}: {}", malformed.message)))
+            }
+        }
+    }
+
+    /// Where its relative paths begin.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(Path::new(""))
+    }
+}
+
+/// A text that has not the form it should have, and where.
+#[derive(Debug, PartialEq, Eq)]
+struct Malformed {
+    line: usize,
+    column: usize,
+    message: String,
+}
+
+/// The line and column of an offset, both from 1.
+fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or(before).chars().count() + 1;
+    (line, column)
+}

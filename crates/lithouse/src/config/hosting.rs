@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//! `[hosting]`: how apps are built and run.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::declare::Flag::{Named, Position};
+use super::declare::Otherwise::{Found, Text};
+use super::declare::section;
+use super::reader::{Folder, Maybe, OneOf, PortRange, Ports, Program, Seconds, Word};
+
+section! {
+    /// How apps are built and run.
+    pub(crate) struct Hosting in "hosting" {
+        /// Folder of apps to serve in place, one folder each.
+        folder: Option<PathBuf> as Maybe<Folder> {
+            env: &["LITHOUSE_APPS"],
+            flag: Position("APPS_DIR"),
+            default: Found("./apps if there", |around| Some(around.folder.join("apps")).filter(|apps| apps.is_dir())),
+        }
+        /// Internal ports of the apps.
+        port_range: PortRange as Ports {
+            env: &["LITHOUSE_PORT_RANGE"],
+            flag: Named("port-range", "FIRST-LAST"),
+            default: Text("8501-8999"),
+        }
+        /// How the server reaches the apps: `tcp`, on ports of 127.0.0.1.
+        transport: Transport as OneOf<Transport> {
+            env: &["LITHOUSE_TRANSPORT"],
+            default: Text("tcp"),
+        }
+        /// Python that environments are made of, 3.10 or newer.
+        python: Option<PathBuf> as Maybe<Program> {
+            env: &["LITHOUSE_PYTHON"],
+            flag: Named("python", "PATH"),
+            default: Found("the newest in PATH from 3.10 on", |_| None),
+        }
+        /// The uv that builds environments, 0.5.0 or newer.
+        uv: Option<PathBuf> as Maybe<Program> {
+            env: &["LITHOUSE_UV"],
+            flag: Named("uv", "PATH"),
+            default: Found("the one in PATH, else installed", |_| None),
+        }
+        /// How long an app may take to become healthy.
+        start_timeout: Duration as Seconds<1, 86_400> {
+            flag: Named("start-timeout", "TIME"),
+            default: Text("120s"),
+        }
+        /// How long an app may take to end before it is killed.
+        stop_grace: Duration as Seconds<0, 86_400> {
+            flag: Named("stop-grace", "TIME"),
+            default: Text("10s"),
+        }
+    }
+}
+
+/// How the server reaches the apps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// On ports of the loopback address.
+    Tcp,
+}
+
+impl Word for Transport {
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[("tcp", Some(Self::Tcp)), ("unix", None)];
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Every setting with its value and where that comes from.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::declare::joined;
+use super::{Config, Declaration, Origin};
+
+/// One setting.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Row {
+    /// Its whole key.
+    pub(crate) key: String,
+    /// As it would be written.
+    pub(crate) value: Json,
+    /// Where it comes from.
+    pub(crate) origin: String,
+    /// In words, what holds where there is no value.
+    #[serde(skip)]
+    pub(crate) default: &'static str,
+}
+
+impl Config {
+    /// Where a setting comes from, by its whole key.
+    pub(crate) fn origin(&self, key: &str) -> &Origin {
+        self.origins.get(key).unwrap_or(&Origin::Default)
+    }
+
+    /// All of them.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        let tables = [self.server.show(), self.hosting.show(), self.snippets.show(), self.auth.show(), self.log.show()];
+        let named = tables.into_iter().flatten().map(|(setting, value)| self.row(setting.key(), setting, value));
+        let templates = self.snippets.templates.iter().enumerate();
+        let templates = templates.map(|(number, template)| (format!("snippets.templates.{number}"), template.show()));
+        let apps = self.apps.iter().map(|(key, app)| (joined("apps", key.as_str()), app.show()));
+        let nested = templates.chain(apps).flat_map(|(table, settings)| {
+            settings.into_iter().map(move |(setting, value)| self.row(joined(&table, setting.name), setting, value))
+        });
+        named.chain(nested).collect()
+    }
+
+    fn row(&self, key: String, setting: &Declaration, value: Json) -> Row {
+        let origin = self.origin(&key).to_string();
+        Row { key, value, origin, default: setting.default }
+    }
+}
