@@ -9,5 +9,6 @@ pub mod app;
 pub mod ending;
 pub mod id;
 pub mod lifecycle;
+pub mod policy;
 pub mod restart;
 pub mod route;
