@@ -38,6 +38,20 @@ pub(crate) fn keep_from_next_program() -> io::Result<()> {
     Ok(())
 }
 
+/// Closes every descriptor above standard error but this one.
+///
+/// To be called before this process has opened anything, as [`close_inherited`].
+pub(crate) fn close_all_but(kept: RawFd) -> io::Result<()> {
+    for descriptor in open_above_stderr()?.into_iter().filter(|descriptor| *descriptor != kept) {
+        #[expect(unsafe_code, reason = "no safe call closes a descriptor that has no owner")]
+        // SAFETY: as in `close_inherited`: nobody in this process owns it yet.
+        unsafe {
+            libc::close(descriptor);
+        }
+    }
+    Ok(())
+}
+
 const CLOSE_RANGE_CLOEXEC: c_int = 1 << 2;
 
 /// Asks the kernel to do it for the whole range; kernels before 5.11 do not know the flag, and some filters not the call.

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Groups of version 2: one hierarchy, in which a group has processes or groups with controllers, and not both.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Signal, WaitOptions};
+
+use super::folder::Folder;
+use super::leftover;
+use super::place::Unified;
+use super::{CPU_PERIOD_MICROSECONDS, Missing};
+use crate::limits::Limits;
+use crate::namespaces;
+
+pub(super) const NEEDED: [&str; 2] = ["memory", "pids"];
+const CONTROLLERS: &str = "cgroup.controllers";
+const SUBTREE: &str = "cgroup.subtree_control";
+
+#[derive(Debug)]
+pub(super) struct Place {
+    folder: Folder,
+    /// The group whose controllers we switched on, and may switch off again.
+    enabled: Option<Folder>,
+}
+
+impl Place {
+    /// The nearest group above us, our own first, in which we may make groups with these controllers and move processes to them.
+    pub(super) fn find(unified: &Unified, name: &str, needed: &[&str]) -> Result<Self, Missing> {
+        let mut tried = Vec::new();
+        for candidate in unified.own.ancestors().take_while(|path| path.starts_with(&unified.top)) {
+            match Self::make_in(&Folder::new(candidate), name, needed) {
+                Ok(place) => return Ok(place),
+                Err(reason) => tried.push(format!("`{}`: {reason}", candidate.display())),
+            }
+        }
+        let reason = format!(
+            "no cgroup here lets us bound memory and processes ({}); run the server as root, or as a systemd service with `Delegate=yes`",
+            tried.join("; ")
+        );
+        Err(Missing { reason })
+    }
+
+    fn make_in(parent: &Folder, name: &str, needed: &[&str]) -> Result<Self, String> {
+        leftover::sweep(parent.path(), name);
+        let enabled = enable(parent, name, needed)?;
+        let folder = Folder::new(parent.path().join(name));
+        let place = Self { folder, enabled };
+        match place.furnish(needed) {
+            Ok(()) => Ok(place),
+            Err(error) => {
+                let _ = place.remove();
+                Err(format!("a process could not be moved to a new group in it: {error}"))
+            }
+        }
+    }
+
+    /// Makes the folder anew, and sees whether a process can be moved to a group in it.
+    fn furnish(&self, needed: &[&str]) -> io::Result<()> {
+        self.folder.remove()?;
+        Folder::make(self.folder.path())?;
+        for controller in needed {
+            self.folder.write(SUBTREE, &format!("+{controller}"))?;
+        }
+        // A bound of the processor time is good to have.
+        let _ = self.folder.write(SUBTREE, "+cpu");
+        let attempt = Folder::make(self.folder.path().join("attempt"))?;
+        let moved = with_a_child(|pid| attempt.add(pid));
+        attempt.remove()?;
+        moved
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn group(&self, name: &str, limits: &Limits) -> io::Result<Folder> {
+        let group = Folder::make(self.folder.path().join(name))?;
+        group.write("memory.max", &limits.memory.to_string())?;
+        // Kernels without swap do not have the file.
+        if group.has("memory.swap.max") {
+            group.write("memory.swap.max", "0")?;
+        }
+        group.write("memory.oom.group", "1")?;
+        group.write("pids.max", &limits.processes.to_string())?;
+        let _ = group.write("cpu.max", &format!("{CPU_PERIOD_MICROSECONDS} {CPU_PERIOD_MICROSECONDS}"));
+        Ok(group)
+    }
+
+    pub(super) fn remove(&self) -> io::Result<()> {
+        self.folder.remove()?;
+        if let Some(enabled) = &self.enabled {
+            // A service manager starts the next server in this group, which it cannot while the group hands out controllers.
+            for controller in NEEDED.iter().chain(&["cpu"]) {
+                let _ = enabled.write(SUBTREE, &format!("-{controller}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Sees to it that groups in `parent` have the controllers. Answers with the parent when it is we who switched them on.
+fn enable(parent: &Folder, name: &str, needed: &[&str]) -> Result<Option<Folder>, String> {
+    if parent.lists(SUBTREE, needed) {
+        return Ok(None);
+    }
+    if !parent.lists(CONTROLLERS, needed) {
+        return Err("it was not given the controllers".to_owned());
+    }
+    let processes = parent.processes();
+    if !is_delegated(parent.path()) {
+        return Err("it hands out no controllers, and was not delegated to us".to_owned());
+    }
+    if let Some(stranger) = processes.iter().find(|pid| !is_ours(**pid)) {
+        return Err(format!("process {stranger} in it is not ours to move"));
+    }
+    if !processes.is_empty() {
+        let corner = Folder::make(parent.path().join(format!("{name}-server"))).map_err(|error| error.to_string())?;
+        for pid in processes {
+            corner.add(pid).map_err(|error| format!("process {pid} could not be moved out of the way: {error}"))?;
+        }
+    }
+    for controller in needed {
+        parent
+            .write(SUBTREE, &format!("+{controller}"))
+            .map_err(|error| format!("`{controller}` could not be handed out: {error}"))?;
+    }
+    let _ = parent.write(SUBTREE, "+cpu");
+    Ok(Some(parent.clone()))
+}
+
+/// Whether somebody gave the group to us: by a mark of the service manager, or by making it our user's.
+fn is_delegated(group: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let is_marked = ["user.delegate", "trusted.delegate"].iter().any(|mark| {
+        let mut value = [0; 8];
+        rustix::fs::getxattr(group, *mark, &mut value).is_ok_and(|length| value.get(..length) == Some(b"1"))
+    });
+    let uid = rustix::process::geteuid();
+    let is_our_users = !uid.is_root() && fs::metadata(group).is_ok_and(|facts| facts.uid() == uid.as_raw());
+    is_marked || is_our_users
+}
+
+/// Whether a process is of our making: it runs our program, or descends from one that does.
+fn is_ours(pid: i32) -> bool {
+    let Ok(own) = fs::read_link("/proc/self/exe") else { return false };
+    let mut pid = pid;
+    while pid > 0 {
+        if fs::read_link(format!("/proc/{pid}/exe")).is_ok_and(|program| is_same_program(&program, &own)) {
+            return true;
+        }
+        pid = parent_of(pid).unwrap_or(0);
+    }
+    false
+}
+
+/// A program that was replaced on disk is still ours.
+fn is_same_program(program: &Path, own: &Path) -> bool {
+    let plain = |path: &Path| PathBuf::from(path.display().to_string().trim_end_matches(" (deleted)"));
+    plain(program) == plain(own)
+}
+
+fn parent_of(pid: i32) -> Option<i32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok())
+}
+
+/// Something to be moved about, for as long as `work` takes.
+fn with_a_child(work: impl FnOnce(i32) -> io::Result<()>) -> io::Result<()> {
+    let child = namespaces::fork_idle()?;
+    let done = work(child.as_raw_nonzero().get());
+    let _ = rustix::process::kill_process(child, Signal::KILL);
+    let _ = rustix::process::waitpid(Some(child), WaitOptions::empty());
+    done
+}
