@@ -14,6 +14,11 @@ if command -v shellcheck >/dev/null; then
 else
     echo "skipped: shellcheck is not installed" >&2
 fi
+if command -v ruff >/dev/null; then
+    (cd python && ruff check snippets tests launch.py && ruff format --check snippets tests launch.py)
+else
+    echo "skipped: ruff is not installed" >&2
+fi
 if command -v cargo-deny >/dev/null; then
     # Advisories need a database from the network; they are asked for by hand.
     cargo deny --locked check --hide-inclusion-graph licenses bans sources

@@ -66,12 +66,12 @@ def _uv(cache: Path) -> str:
     return str(own / "bin" / "uv")
 
 
-def environment(requirement: str) -> Path:
-    """The environment that has `requirement`, built once for all test processes of this machine."""
+def environment(*requirements: str) -> Path:
+    """The environment that has all `requirements`, built once for all test processes of this machine."""
     cache = _cache()
     cache.mkdir(parents=True, exist_ok=True)
     version = f"py{sys.version_info.major}.{sys.version_info.minor}"
-    place = cache / f"{version}-{requirement.translate(str.maketrans('=<>*', '____'))}"
+    place = cache / f"{version}-{'-'.join(requirements).translate(str.maketrans('=<>*', '____'))}"
     with Path(f"{place}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         complete = place / "complete"
@@ -80,7 +80,7 @@ def environment(requirement: str) -> Path:
             uv, python = _uv(cache), str(place / "bin" / "python")
             build = _build_environment()
             subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, str(place)], check=True, env=build)
-            install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, requirement]
+            install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", python, *requirements]
             subprocess.run(install, check=True, env=build)
             complete.touch()
     return place
