@@ -22,7 +22,7 @@ use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::{Effect, Event, Found, Lifecycle, Stored};
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use crate::environment::Environment;
 use crate::keeper::{InstanceReport, InstanceState};
@@ -107,7 +107,7 @@ pub(crate) struct AppTask {
     processes: HashMap<InstanceId, Process>,
     /// What was prepared for instances that the life is about to want.
     ready: HashMap<InstanceId, (Launchable, OwnedSemaphorePermit)>,
-    preparing: HashMap<ReleaseNumber, AbortHandle>,
+    preparing: HashMap<ReleaseNumber, JoinHandle<()>>,
     /// A port that was promised before there was a process.
     promised: Option<Port>,
     epoch: Instant,

@@ -18,6 +18,7 @@ use lithouse_core::route::RouteTable;
 use tokio::task::AbortHandle;
 
 use crate::app::{AppHandle, AppView, Ask, AskError, Change, FolderError};
+use crate::environment::Environments;
 use crate::home::Home;
 use crate::keeper::CallError;
 use crate::process::{Sampler, Use};
@@ -85,6 +86,11 @@ impl Engine {
     /// The data folder.
     pub fn home(&self) -> &Home {
         &self.shared.home
+    }
+
+    /// The environments of the data folder.
+    pub fn environments(&self) -> &Environments {
+        &self.shared.environments
     }
 
     /// The table that the proxy reads.

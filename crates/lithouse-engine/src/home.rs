@@ -104,6 +104,11 @@ impl Home {
         self.logs().join(format!("{name}.build.log"))
     }
 
+    /// What belongs to the snippet service: its requirements, which environment it has, its caches.
+    pub fn snippets(&self) -> PathBuf {
+        self.root.join("snippets")
+    }
+
     /// Holds some room on the disk, for when it is full.
     pub fn reserve(&self) -> PathBuf {
         self.root.join("reserve")

@@ -21,5 +21,6 @@ mod registry;
 mod reserve;
 mod session;
 pub mod shared;
+pub mod snippets;
 pub mod socket;
 pub mod store;

@@ -68,15 +68,16 @@ impl Shared {
         self.keeper.load_full()
     }
 
-    /// Removes the environments that no app wants any more.
+    /// Removes the environments that neither an app nor the snippets want any more.
     pub(crate) async fn collect_environments(&self) {
-        let wanted: HashSet<EnvironmentKey> = match self.store.wanted_environments().await {
+        let mut wanted: HashSet<EnvironmentKey> = match self.store.wanted_environments().await {
             Ok(keys) => keys.iter().filter_map(|key| key.parse().ok()).collect(),
             Err(error) => {
                 tracing::warn!(error = %error, "unused environments could not be collected");
                 return;
             }
         };
+        wanted.extend(crate::snippets::wanted_environment(&self.home));
         if let Err(error) = self.environments.collect(&wanted).await {
             tracing::warn!(error = %error, "unused environments could not be collected");
         }

@@ -6,6 +6,8 @@
 mod record;
 
 use std::collections::HashSet;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use lithouse_core::app::Desired;
@@ -77,6 +79,7 @@ pub struct Store {
 impl Store {
     /// Opens the database, makes it where it is missing, and brings its tables up to date.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        close_to_others(path);
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -286,6 +289,17 @@ impl Store {
     }
 }
 
+/// Makes the file, and whatever SQLite will put beside it in its likeness, its owner's alone. A folder that a person made may be
+/// open to others, and what people set for their apps is in it. What fails here is told when the database is opened.
+fn close_to_others(path: &Path) {
+    let _ = File::options().create_new(true).write(true).mode(0o600).open(path);
+    for beside in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        let _ = std::fs::set_permissions(PathBuf::from(name), Permissions::from_mode(0o600));
+    }
+}
+
 async fn insert_release(connection: &mut sqlx::SqliteConnection, app: &AppId, release: &ReleaseRecord) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO releases (app, number, state, served, entry, environment, reason, created_at) \
@@ -314,5 +328,27 @@ fn taken(error: sqlx::Error, app: &AppRecord) -> StoreError {
             StoreError::Taken { what: "url", value: url.to_string() }
         }
         _ => StoreError::Query(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_database_is_its_owners_alone_also_one_that_was_open_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lithouse.db");
+        let modes = || {
+            let files = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap());
+            files.map(|file| (file.path(), file.metadata().unwrap().permissions().mode() & 0o777)).collect::<Vec<_>>()
+        };
+        for was in [0o600, 0o644] {
+            let store = Store::open(&path).await.unwrap();
+            let seen = modes();
+            assert!(seen.len() >= 2 && seen.iter().all(|(_, mode)| *mode == 0o600), "{was:o}: {seen:?}");
+            drop(store);
+            std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        }
     }
 }

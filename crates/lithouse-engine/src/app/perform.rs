@@ -38,6 +38,8 @@ impl AppTask {
             Effect::CancelPrepare(release) => {
                 if let Some(preparing) = self.preparing.remove(&release) {
                     preparing.abort();
+                    // Until it has ended it may still make its log, which a deletion would then leave behind.
+                    let _ = preparing.await;
                 }
             }
             Effect::Spawn { instance, release } => return Some(self.spawn(instance, release).await),

@@ -42,7 +42,7 @@ impl AppTask {
             };
             let _ = outbox.send(message);
         });
-        if let Some(old) = self.preparing.insert(release, task.abort_handle()) {
+        if let Some(old) = self.preparing.insert(release, task) {
             old.abort();
         }
     }

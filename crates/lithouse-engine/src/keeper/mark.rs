@@ -19,7 +19,7 @@ pub(super) const HOME: &str = "LITHOUSE_KEEPER_HOME";
 ///
 /// The path alone would not do: `/data` of a container and `/data` of its host are two homes, and the host sees both's processes.
 /// A number kept in the folder would not do either: it would be copied with the folder.
-pub(super) fn of_home(home: &Home) -> io::Result<String> {
+pub(crate) fn of_home(home: &Home) -> io::Result<String> {
     let metadata = std::fs::metadata(home.root())?;
     let mut digest = Sha256::new();
     digest.update(b"lithouse keeper home\0");

@@ -8,3 +8,4 @@ mod environment_guard;
 mod environment_uv;
 mod keeper;
 mod log;
+mod snippets;

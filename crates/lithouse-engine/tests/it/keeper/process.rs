@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The keeper and the apps' entry as the product's binary has them, and nothing else.
+//! The keeper and the hidden verbs of the sandbox as the product's binary has them, and nothing else.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -13,6 +13,8 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     match arguments.as_slice() {
         [verb, channel] if verb == "app-entry" => lithouse_sandbox::entry::enter(channel),
+        [verb, channel] if verb == "snippet-zygote" => lithouse_sandbox::zygote::enter(channel),
+        [verb] if verb == "sandbox-probe" => lithouse_sandbox::level::run_probe(),
         [verb, option, data] if verb == "keeper" && option == "--data" => keep(Path::new(data)),
         _ => ExitCode::from(2),
     }
