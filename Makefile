@@ -10,7 +10,7 @@ CONSOLE_TOOLS = $(if $(wildcard console/package.json),node)
 .DEFAULT_GOAL := help
 # The steps use the same build folder and the same two or three cores.
 .NOTPARALLEL:
-.PHONY: help run test test-rust test-python test-e2e test-bench lint fmt bench docs release clean tools tools-test console
+.PHONY: help run test test-rust test-python test-e2e test-bench lint fmt bench soak docs release clean tools tools-test console
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -47,9 +47,12 @@ bench: tools console ## measure side by side with what a user would take instead
 	cargo build --release --locked
 	$(PYTHON) bench/run.py --binary $(CARGO_TARGET_DIR)/release/lithouse $(BENCH_FLAGS)
 
-test-bench: tools console ## check in about a minute that the benchmark works
+test-bench: tools console ## check in some minutes that the benchmark works
 	cargo build --locked
 	$(PYTHON) bench/run.py --quick --binary $(CARGO_TARGET_DIR)/debug/lithouse
+
+soak: tools console ## run snippets under load and faults for some minutes (SOAK_SECONDS=120)
+	cargo test --release --locked -p lithouse-engine --test it -- --ignored soak
 
 docs: tools console ## build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items

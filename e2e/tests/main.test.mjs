@@ -7,6 +7,7 @@ import { launchBrowser, newProfile } from "../lib/browser.mjs";
 import { Plain } from "../lib/plain.mjs";
 import { Lithouse } from "../lib/server.mjs";
 import { VERSIONS } from "../lib/apps.mjs";
+import { documentation } from "./documentation.mjs";
 import { examples, layOut } from "./examples.mjs";
 import { failures } from "./failures.mjs";
 import { hello } from "./hello.mjs";
@@ -39,7 +40,10 @@ describe("everything", { concurrency: VERSIONS.length }, () => {
       failures(lab, version);
       hello(lab, version);
       examples(lab, version);
-      if (version === VERSIONS.at(-1)) portal(lab, version);
+      if (version === VERSIONS.at(-1)) {
+        portal(lab, version);
+        documentation(lab, version);
+      }
     });
   }
 });

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The REST API: each handler decodes, calls the engine, encodes.
 
-pub(crate) mod app;
+mod app;
+mod document;
 mod extract;
 mod file;
+mod health;
 mod log;
 pub(crate) mod problem;
 mod release;
+mod snippets;
+mod time;
 mod upload;
 
 use std::net::SocketAddr;
@@ -14,19 +18,25 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts};
-use axum::routing::{get, post};
+use axum::routing::get;
 use http::Uri;
 use http::request::Parts;
 use lithouse_engine::engine::Engine;
+use lithouse_engine::snippets::Snippets;
 use url::Url;
+use utoipa::openapi::Paths;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
+use utoipa_axum::routes;
 
-use crate::portal;
-use problem::Problem;
+use crate::{docs, portal};
+use problem::{Code, Problem};
 
 /// What every handler works with.
 #[derive(Clone)]
 pub(crate) struct Site {
     pub(crate) engine: Engine,
+    /// None where the operator turned it off.
+    pub(crate) snippets: Option<Snippets>,
     pub(crate) links: Arc<Links>,
 }
 
@@ -78,6 +88,14 @@ impl Base {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct FromControlSocket;
 
+/// Names a request in the logs and in problems.
+#[derive(Debug, Clone)]
+pub(crate) struct RequestId(pub(crate) String);
+
+/// Marks requests of people whom we do not know, at the paths that answer them too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stranger;
+
 impl FromRequestParts<Site> for Base {
     type Rejection = std::convert::Infallible;
 
@@ -92,19 +110,10 @@ impl FromRequestParts<Site> for Base {
 
 /// Every route but `/apps/`, which is the proxy's.
 pub(crate) fn router(site: Site) -> Router {
-    Router::new()
+    let (router, document) = documented().split_for_parts();
+    router
+        .merge(docs::router(&document::finish(document)))
         .route("/", get(portal::page))
-        .route("/health", get(health))
-        .route("/api/apps", get(app::list).post(app::create))
-        .route("/api/apps/{app}", get(app::get).patch(app::change).delete(app::delete))
-        .route("/api/apps/{app}/start", post(app::start))
-        .route("/api/apps/{app}/stop", post(app::stop))
-        .route("/api/apps/{app}/restart", post(app::restart))
-        .route("/api/apps/{app}/releases", get(release::list).post(release::create))
-        .route("/api/apps/{app}/releases/{release}/activate", post(release::activate))
-        .route("/api/apps/{app}/files", get(file::list))
-        .route("/api/apps/{app}/files/{*path}", get(file::read).put(file::write))
-        .route("/api/apps/{app}/logs", get(log::read))
         .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
         // Uploads have limits of their own, told by name and field.
@@ -112,16 +121,48 @@ pub(crate) fn router(site: Site) -> Router {
         .with_state(site)
 }
 
-async fn health() -> axum::Json<serde_json::Value> {
-    axum::Json(serde_json::json!({ "status": "up" }))
+/// The API: what is registered here stands in its document, one line a path. How a handler says what it takes and answers is told
+/// in `document`.
+fn documented() -> OpenApiRouter<Site> {
+    OpenApiRouter::with_openapi(document::frame())
+        .routes(routes!(app::list, app::create))
+        .routes(routes!(app::get, app::change, app::delete))
+        .routes(routes!(app::start))
+        .routes(routes!(app::stop))
+        .routes(routes!(app::restart))
+        .routes(routes!(release::list, release::create))
+        .routes(routes!(release::activate))
+        .routes(routes!(file::list))
+        .routes(routes!(file::read, file::write))
+        .routes(routes!(log::read))
+        .routes(routes!(snippets::execute))
+        .routes(routes!(snippets::validate))
+        .routes(routes!(snippets::templates))
+        .routes(under_api(routes!(snippets::execute)))
+        .routes(under_api(routes!(snippets::validate)))
+        .routes(under_api(routes!(snippets::templates)))
+        .routes(routes!(health::read))
+        .routes(under_api(routes!(health::read)))
+}
+
+/// The same at `/api` and its path, for whoever passes on that folder alone. Its operation has a name of its own.
+fn under_api((schemas, paths, router): UtoipaMethodRouter<Site>) -> UtoipaMethodRouter<Site> {
+    let mut moved = Paths::new();
+    for (path, mut item) in paths.paths {
+        for operation in document::operations(&mut item) {
+            operation.operation_id = operation.operation_id.take().map(|name| format!("{name}_under_api"));
+        }
+        moved.paths.insert(format!("/api{path}"), item);
+    }
+    (schemas, moved, router)
 }
 
 async fn no_such_path(uri: Uri) -> Problem {
-    Problem::not_found("no_such_path", format!("there is nothing at `{}`", uri.path()))
+    Problem::new(Code::NoSuchPath, format!("there is nothing at `{}`", uri.path()))
         .hint("the apps are listed at `/` and at `/api/apps`")
 }
 
 async fn method_not_allowed(method: http::Method, uri: Uri) -> Problem {
     let detail = format!("`{method}` is not possible at `{}`", uri.path());
-    Problem::new(http::StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail)
+    Problem::new(Code::MethodNotAllowed, detail)
 }

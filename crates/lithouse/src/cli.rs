@@ -7,6 +7,7 @@
 mod address;
 mod app_name;
 mod apps;
+mod check;
 mod client;
 mod config;
 mod deploy;
@@ -24,8 +25,10 @@ mod releases;
 mod resource;
 mod rm;
 mod rollback;
+mod run;
 mod serve;
 mod setting;
+mod snippet;
 mod watch;
 
 use std::path::PathBuf;
@@ -171,6 +174,14 @@ enum ClientVerb {
     /// Remove an app and everything it owns
     #[command(after_long_help = "Example:\n  lithouse rm sales --yes")]
     Rm(rm::RmArgs),
+    /// Run a piece of Python in the sandbox; charts are saved beside it
+    ///
+    /// What it writes comes as it is written. Its data frames are printed as tables at the end.
+    #[command(after_long_help = "Example:\n  lithouse run plot.py --file sales.csv --timeout 10")]
+    Run(run::RunArgs),
+    /// Look a piece of Python over, without running it
+    #[command(after_long_help = "Example:\n  lithouse check plot.py")]
+    Check(check::CheckArgs),
     /// Ask whether the server is up: exit code 0 or 1, as containers want it
     #[command(after_long_help = "Example:\n  lithouse healthcheck --url http://127.0.0.1:8080")]
     Healthcheck(healthcheck::HealthcheckArgs),
@@ -271,6 +282,8 @@ async fn perform(call: ClientCall) -> Result<(), Failure> {
         ClientVerb::Releases(args) => releases::run(&client, &args).await,
         ClientVerb::Rollback(args) => rollback::run(&client, &args).await,
         ClientVerb::Rm(args) => rm::run(&client, &args).await,
+        ClientVerb::Run(args) => run::run(&client, &args).await,
+        ClientVerb::Check(args) => check::run(&client, &args).await,
         ClientVerb::Healthcheck(args) => healthcheck::run(&client, &args).await,
     }
 }

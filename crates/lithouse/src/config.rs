@@ -42,6 +42,7 @@ pub(crate) use problem::Problems;
 pub(crate) use server::Server;
 pub(crate) use show::Row;
 pub(crate) use snippets::{Sandbox, Snippets};
+pub(crate) use template::Template;
 
 use file::File;
 use layers::{Layers, Report, Scope};

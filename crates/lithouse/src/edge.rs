@@ -18,12 +18,14 @@ use lithouse_proxy::guard::{ServedHosts, host_is_served, host_of, origin_is_fore
 use lithouse_proxy::proxy::Proxy;
 use tower::ServiceExt;
 
-use crate::api::FromControlSocket;
-use crate::api::problem::Problem;
+use crate::api::problem::{Code, Problem};
+use crate::api::{FromControlSocket, RequestId, Stranger};
 pub(crate) use access::AccessLog;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PLATFORM_PATH: &str = "/apps/";
+/// What anybody may ask for; what strangers are told there is less.
+const OPEN_PATHS: [&str; 2] = ["/health", "/api/health"];
 
 /// What a request that somebody else passed on to us carries. Then we do not know who really asks.
 const FORWARDING: [&str; 5] = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"];
@@ -87,7 +89,16 @@ impl Connection {
         if matches!(self.door, Door::Control) {
             request.extensions_mut().insert(FromControlSocket);
         }
-        let mut response = match self.refusal(&request) {
+        request.extensions_mut().insert(RequestId(id.clone()));
+        let refusal = self.refusal(&request).or_else(|| {
+            let refusal = self.refusal_of_stranger(&request)?;
+            if !OPEN_PATHS.contains(&request.uri().path()) {
+                return Some(refusal);
+            }
+            request.extensions_mut().insert(Stranger);
+            None
+        });
+        let mut response = match refusal {
             Some(problem) => problem.render(&id),
             None => self.pass(request, &id).await,
         };
@@ -105,14 +116,19 @@ impl Connection {
         let host = host_of(request).unwrap_or_default();
         if !host_is_served(host, &self.edge.hosts) {
             let detail = format!("this server does not answer to the host `{host}`");
-            let problem = Problem::new(http::StatusCode::FORBIDDEN, "host_not_served", detail);
+            let problem = Problem::new(Code::HostNotServed, detail);
             return Some(problem.hint("open it by the address it printed, or name the host with `--public-base`"));
         }
         if origin_is_foreign(request, None) {
             let detail = "a page of another origin may not do this";
-            return Some(Problem::new(http::StatusCode::FORBIDDEN, "foreign_origin", detail));
+            return Some(Problem::new(Code::ForeignOrigin, detail));
         }
-        if self.edge.gate == Gate::Anybody || request.uri().path() == "/health" {
+        None
+    }
+
+    /// Who is not known to be let in.
+    fn refusal_of_stranger(&self, request: &Request<Incoming>) -> Option<Problem> {
+        if matches!(self.door, Door::Control) || self.edge.gate == Gate::Anybody {
             return None;
         }
         let passed_on = FORWARDING.iter().any(|name| request.headers().contains_key(*name));
@@ -122,7 +138,7 @@ impl Connection {
             } else {
                 "only the user who runs this server, and root, may use it"
             };
-            Problem::new(http::StatusCode::UNAUTHORIZED, "not_signed_in", detail)
+            Problem::new(Code::NotSignedIn, detail)
                 .hint("ask this machine directly and as that user, or say `--auth none` if everybody may use it")
         })
     }
@@ -140,7 +156,10 @@ impl Connection {
         let answer = self.edge.api.clone().oneshot(request.map(Body::new)).await;
         let mut response = answer.unwrap_or_else(|never| match never {});
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+            // The router alone knows which methods a path has.
+            let allow = response.headers_mut().remove(header::ALLOW);
             response = problem.render(id);
+            response.headers_mut().extend(allow.map(|methods| (header::ALLOW, methods)));
         }
         harden(response.headers_mut());
         response

@@ -7,6 +7,7 @@
 mod api;
 mod cli;
 mod config;
+mod docs;
 mod edge;
 mod logging;
 mod portal;
@@ -24,11 +25,13 @@ use lithouse_engine::home::Home;
 use lithouse_engine::keeper::{self, KeeperOptions};
 
 fn main() -> ExitCode {
-    // Two verbs are for ourselves alone: they stand between us and a program of somebody else's, and take its arguments as they are.
+    // Some verbs are for ourselves alone: they stand between us and a program of somebody else's, or need a process with nothing in it.
     let mut arguments = std::env::args_os().skip(1);
     match arguments.next().as_deref().and_then(|verb| verb.to_str()) {
         Some("guard") => return lithouse_engine::guard::run(arguments),
         Some("app-entry") => return lithouse_sandbox::entry::enter(&arguments.next().unwrap_or_default()),
+        Some("snippet-zygote") => return lithouse_sandbox::zygote::enter(&arguments.next().unwrap_or_default()),
+        Some("sandbox-probe") => return lithouse_sandbox::level::run_probe(),
         _ => {}
     }
     match cli::parse() {

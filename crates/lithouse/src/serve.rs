@@ -2,12 +2,13 @@
 //! `lithouse serve`: puts everything together, says where it is, and runs until it is told to end.
 
 mod signals;
+mod snippets;
 
 use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -61,12 +62,13 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 async fn serve(config: &Config, home: &Home, gate: Gate, listener: TcpListener, engine: &Engine) -> anyhow::Result<()> {
     let listen = listener.local_addr()?;
     let links = Arc::new(Links::new(config.server.public_base.as_ref(), listen));
+    let snippets = snippets::open(config, home, engine)?;
     let edge = Arc::new(Edge {
         hosts: served_hosts(config, listen),
         gate,
         scheme: scheme(config),
         proxy: Proxy::new(engine.routes(), Options::default(), now_ms),
-        api: api::router(Site { engine: engine.clone(), links: Arc::clone(&links) }),
+        api: api::router(Site { engine: engine.clone(), snippets: snippets.clone(), links: Arc::clone(&links) }),
         access: AccessLog::open(&home.logs().join("website.log"), config.log.keep).context("could not open the access log")?,
     });
     let control = control_socket(home)?;
@@ -88,6 +90,9 @@ async fn serve(config: &Config, home: &Home, gate: Gate, listener: TcpListener, 
         tasks.wait().await;
     })
     .await;
+    if let Some(snippets) = snippets {
+        snippets.leave().await;
+    }
     let ended = engine.shut_down().await;
     let _ = std::fs::remove_file(home.control_socket());
     ended.map_err(anyhow::Error::new)
@@ -182,8 +187,12 @@ fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Settings> {
         build_timeout: BUILD_TIMEOUT,
         python: config.hosting.python.clone(),
         uv: config.hosting.uv.clone(),
-        program: std::env::current_exe().context("could not find our own program")?,
+        program: own_program()?,
     })
+}
+
+fn own_program() -> anyhow::Result<PathBuf> {
+    std::env::current_exe().context("could not find our own program")
 }
 
 /// One server a data folder. The lock goes with the process, however it ends.

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Decoding with errors in our own shape.
 
+mod body;
+mod object;
+
 use std::error::Error;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Json, Path, Query, Request};
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::problem::Problem;
+use super::problem::{Code, Problem};
+pub(super) use object::Object;
 
 /// A JSON body.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -17,21 +21,25 @@ pub(crate) struct Body<T>(pub(crate) T);
 impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        match Json::<T>::from_request(request, state).await {
-            Ok(Json(value)) => Ok(Self(value)),
-            Err(JsonRejection::MissingJsonContentType(_)) => Err(Problem::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "not_json",
-                "the body must be JSON, with `Content-Type: application/json`",
-            )),
-            Err(JsonRejection::JsonDataError(error)) => Err(Problem::bad_request("invalid_field", told("field", &error))),
-            Err(JsonRejection::JsonSyntaxError(error)) => {
-                Err(Problem::bad_request("invalid_json", format!("the body is not JSON: {}", apart(&cause(&error)).1)))
-            }
-            Err(_) => Err(Problem::bad_request("broken_body", "the body ended before it was complete")),
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let (parts, received) = request.into_parts();
+        if !is_json(&parts) {
+            return Err(Problem::new(Code::NotJson, "the body must be JSON, with `Content-Type: application/json`"));
+        }
+        let bytes = body::receive(&parts, received).await?;
+        match Json::<Object<T>>::from_bytes(&bytes) {
+            Ok(Json(Object(value))) => Ok(Self(value)),
+            Err(JsonRejection::JsonDataError(error)) => Err(Problem::new(Code::InvalidField, told("field", &error))),
+            Err(error) => Err(Problem::new(Code::InvalidJson, format!("the body is not JSON: {}", apart(&cause(&error)).1))),
         }
     }
+}
+
+/// Whether the head says so: `application/json`, or another type that ends in `+json`.
+fn is_json(parts: &Parts) -> bool {
+    let kind = parts.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind.strip_prefix("application/").is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
 }
 
 /// The query of the URL.
@@ -44,9 +52,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
         match Query::<T>::from_request_parts(parts, state).await {
             Ok(Query(value)) => Ok(Self(value)),
             Err(QueryRejection::FailedToDeserializeQueryString(error)) => {
-                Err(Problem::bad_request("invalid_parameter", told("parameter", &error)))
+                Err(Problem::new(Code::InvalidParameter, told("parameter", &error)))
             }
-            Err(error) => Err(Problem::bad_request("invalid_parameter", cause(&error))),
+            Err(error) => Err(Problem::new(Code::InvalidParameter, cause(&error))),
         }
     }
 }
@@ -91,7 +99,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Segment
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         match Path::<T>::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
-            Err(_) => Err(Problem::bad_request("invalid_path", format!("the path `{}` is not UTF-8 text", parts.uri.path()))),
+            Err(_) => Err(Problem::new(Code::InvalidPath, format!("the path `{}` is not UTF-8 text", parts.uri.path()))),
         }
     }
 }

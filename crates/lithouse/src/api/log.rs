@@ -12,24 +12,36 @@ use http::header;
 use lithouse_engine::engine::LogStream;
 use lithouse_engine::log;
 use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Site;
+use super::document::AppName;
+use super::document::problems::{ASKED, OF_APP, problems};
 use super::extract::{Parameters, Segments};
-use super::problem::{Problem, disk};
+use super::problem::{Code, Problem, disk};
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
+    /// How many of the last lines; at most 100,000 lines and 16 MiB are told.
     #[serde(default = "default_tail")]
+    #[param(default = 200)]
     tail: usize,
+    /// Which log.
     #[serde(default)]
+    #[param(inline)]
     stream: Stream,
+    /// Whether to go on with each line that comes, as server-sent events.
     #[serde(default)]
+    #[param(default = false)]
     follow: bool,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+/// `run`: what the app printed, and what happened to its process. `build`: what its builds printed.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(default = "run")]
 enum Stream {
     #[default]
     Run,
@@ -43,6 +55,20 @@ fn default_tail() -> usize {
 const MOST_LINES: usize = 100_000;
 const MOST_BYTES: usize = 16 << 20;
 
+problems!(Reading: ASKED, OF_APP, [Code::InvalidParameter]);
+/// Read a log
+///
+/// With `follow=true` the answer is a stream without end: the last lines, then each that comes, as `data` of server-sent events,
+/// several lines in one where they came together. A comment comes every 15 seconds when nothing else does.
+#[utoipa::path(
+    get, path = "/api/apps/{app}/logs", operation_id = "read_log", tag = "logs",
+    params(AppName, Wanted),
+    responses(
+        (status = OK, description = "Its lines: as text, or as server-sent events with `follow=true`",
+            content((String = "text/plain"), (String = "text/event-stream"))),
+        Reading,
+    ),
+)]
 pub(super) async fn read(
     State(site): State<Site>,
     Segments(app): Segments<String>,

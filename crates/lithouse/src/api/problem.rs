@@ -1,40 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The one shape of errors: RFC 9457 problem details with a stable code. Every error of the engine is translated here, once.
 
+mod code;
+mod snippets;
+
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use lithouse_engine::app::AskError;
 use lithouse_engine::engine::{EngineError, FilesError};
 use lithouse_engine::store::StoreError;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub(crate) use code::Code;
+
+/// Seconds after which something that is on its way is worth another look.
+const SOON: u32 = 2;
+/// Seconds after which something that is not to be had now is worth another try.
+const LATER: u32 = 30;
 
 /// One problem. It becomes a whole answer when `render` adds the id of the request.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: String,
     hint: Option<String>,
+    retry_after: Option<u32>,
 }
 
 impl Problem {
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, detail: detail.into(), hint: None }
-    }
-
-    pub(crate) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, detail)
-    }
-
-    pub(crate) fn not_found(code: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, code, detail)
+    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+        let retry_after = (code.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(LATER);
+        Self { code, detail: detail.into(), hint: None, retry_after }
     }
 
     /// Something of ours went wrong: the log has the details, the answer does not.
     pub(crate) fn internal(error: &dyn std::error::Error) -> Self {
         tracing::error!(error = %chain(error), "a request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong in the server")
-            .hint("the server's log tells more under this request id")
+        Self::new(Code::Internal, "something went wrong in the server").hint("the server's log tells more under this request id")
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -42,27 +45,68 @@ impl Problem {
         self
     }
 
+    /// The seconds after which the same request may succeed.
+    pub(crate) fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// What people and programs read of it.
+    pub(super) fn document<'a>(&'a self, request_id: &'a str) -> ProblemDocument<'a> {
+        let status = self.code.status();
+        ProblemDocument {
+            r#type: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            code: self.code.as_str(),
+            detail: &self.detail,
+            hint: self.hint.as_deref(),
+            request_id,
+        }
+    }
+
     /// The answer.
     pub(crate) fn render(&self, request_id: &str) -> Response {
-        let mut body = Map::new();
-        body.insert("type".into(), json!("about:blank"));
-        body.insert("title".into(), json!(self.status.canonical_reason().unwrap_or("Error")));
-        body.insert("status".into(), json!(self.status.as_u16()));
-        body.insert("code".into(), json!(self.code));
-        body.insert("detail".into(), json!(self.detail));
-        if let Some(hint) = &self.hint {
-            body.insert("hint".into(), json!(hint));
-        }
-        body.insert("request_id".into(), json!(request_id));
-        let mut response = (self.status, format!("{:#}\n", Value::Object(body))).into_response();
+        let status = self.code.status();
+        // A structure of texts and numbers always serialises.
+        let body = serde_json::to_string_pretty(&self.document(request_id)).unwrap_or_default() + "\n";
+        let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if self.status == StatusCode::UNAUTHORIZED {
+        if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Lithouse\", charset=\"UTF-8\""));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
     }
+}
+
+/// What went wrong, as RFC 9457 has it. `code` is stable, the words are not.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct ProblemDocument<'a> {
+    /// Always `about:blank`: the code tells more.
+    #[schema(example = "about:blank")]
+    r#type: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status of the answer.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// What went wrong, for programs.
+    code: &'static str,
+    /// What went wrong, for people.
+    detail: &'a str,
+    /// The next step, where it is known.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    /// Names the request in the server's logs; the same as in `X-Request-Id`.
+    #[schema(pattern = "^[0-9a-f]{16}$", example = "48ec57e97a97c8e3")]
+    request_id: &'a str,
 }
 
 /// An error with all that caused it, on one line.
@@ -74,7 +118,7 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 /// Carried beside an empty body until the edge knows the request's id.
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = self.status.into_response();
+        let mut response = self.code.status().into_response();
         response.extensions_mut().insert(self);
         response
     }
@@ -84,17 +128,19 @@ impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::NotFound(_) => {
-                Self::not_found("no_such_app", error.to_string()).hint("`GET /api/apps` lists the apps with their ids and keys")
+                Self::new(Code::NoSuchApp, error.to_string()).hint("`GET /api/apps` lists the apps with their ids and keys")
             }
             EngineError::Ask(error) => error.into(),
-            EngineError::NoFreePort(error) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_free_port", error.to_string())
-                .hint("stop an app that is not needed, or widen `--port-range`"),
+            EngineError::NoFreePort(error) => {
+                Self::new(Code::NoFreePort, error.to_string()).hint("stop an app that is not needed, or widen `--port-range`")
+            }
             EngineError::Store(error) => error.into(),
             EngineError::Folder(error) => disk(&error, &error.source),
             EngineError::Files(error) => error.into(),
             EngineError::Keeper(error) => Self::internal(&error),
-            EngineError::StillDeleting(_) => Self::new(StatusCode::SERVICE_UNAVAILABLE, "still_deleting", error.to_string())
-                .hint("ask for the app again: it is gone once the answer is 404"),
+            EngineError::StillDeleting(_) => Self::new(Code::StillDeleting, error.to_string())
+                .hint("ask for the app again: it is gone once the answer is 404")
+                .retry_after(SOON),
         }
     }
 }
@@ -103,13 +149,14 @@ impl From<AskError> for Problem {
     fn from(error: AskError) -> Self {
         let detail = error.to_string();
         match error {
-            AskError::BeingDeleted => Self::new(StatusCode::CONFLICT, "being_deleted", detail),
-            AskError::Gone => Self::not_found("no_such_app", detail),
-            AskError::InPlace(_) => Self::new(StatusCode::CONFLICT, "served_in_place", detail)
-                .hint("change the files in that folder and restart the app"),
-            AskError::NoRelease { .. } => Self::not_found("no_such_release", detail),
-            AskError::AlreadyActive(_) => Self::new(StatusCode::CONFLICT, "already_active", detail),
-            AskError::NoEntry => Self::bad_request("no_entry", detail).hint("name the script `app.py`"),
+            AskError::BeingDeleted => Self::new(Code::BeingDeleted, detail),
+            AskError::Gone => Self::new(Code::NoSuchApp, detail),
+            AskError::InPlace(_) => {
+                Self::new(Code::ServedInPlace, detail).hint("change the files in that folder and restart the app")
+            }
+            AskError::NoRelease { .. } => Self::new(Code::NoSuchRelease, detail),
+            AskError::AlreadyActive(_) => Self::new(Code::AlreadyActive, detail),
+            AskError::NoEntry => Self::new(Code::NoEntry, detail).hint("name the script `app.py`"),
             AskError::Store(error) => error.into(),
             AskError::Files(error) => error.into(),
             AskError::Folder(error) => disk(&error, &error.source),
@@ -123,8 +170,9 @@ impl From<StoreError> for Problem {
             return disk_full();
         }
         match &error {
-            StoreError::Taken { .. } => Self::new(StatusCode::CONFLICT, "name_taken", error.to_string())
-                .hint("choose another, or send a new release of that app"),
+            StoreError::Taken { .. } => {
+                Self::new(Code::NameTaken, error.to_string()).hint("choose another, or send a new release of that app")
+            }
             StoreError::Open { .. }
             | StoreError::Newer { .. }
             | StoreError::Migrate { .. }
@@ -137,16 +185,16 @@ impl From<StoreError> for Problem {
 impl From<FilesError> for Problem {
     fn from(error: FilesError) -> Self {
         match &error {
-            FilesError::NoFile(_) => Self::not_found("no_such_file", error.to_string()),
-            FilesError::IsFolder(_) => Self::bad_request("is_a_folder", error.to_string()),
-            FilesError::NotAFolder(_) => Self::bad_request("not_a_folder", error.to_string()),
+            FilesError::NoFile(_) => Self::new(Code::NoSuchFile, error.to_string()),
+            FilesError::IsFolder(_) => Self::new(Code::IsAFolder, error.to_string()),
+            FilesError::NotAFolder(_) => Self::new(Code::NotAFolder, error.to_string()),
             FilesError::Io { source, .. } => disk(&error, source),
         }
     }
 }
 
 fn disk_full() -> Problem {
-    Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk_full", "the disk of the data folder is full")
+    Problem::new(Code::DiskFull, "the disk of the data folder is full")
         .hint("free some space, or delete apps that are not needed")
 }
 
@@ -154,9 +202,7 @@ fn disk_full() -> Problem {
 pub(crate) fn disk(error: &dyn std::error::Error, source: &std::io::Error) -> Problem {
     match source.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => disk_full(),
-        std::io::ErrorKind::ReadOnlyFilesystem => {
-            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk_read_only", "the disk of the data folder is read-only")
-        }
+        std::io::ErrorKind::ReadOnlyFilesystem => Problem::new(Code::DiskReadOnly, "the disk of the data folder is read-only"),
         _ => Problem::internal(error),
     }
 }

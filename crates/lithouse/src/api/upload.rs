@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Receives the files of an app: streamed to the disk within limits, then unpacked or put together in a folder of ours.
 
+mod schema;
+
 use std::path::{Path, PathBuf};
 
 use axum::body::Body;
@@ -8,13 +10,14 @@ use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use http::StatusCode;
 use lithouse_core::id::Key;
 use lithouse_engine::bundle::{self, UnpackError, UnpackLimits};
 use lithouse_engine::engine::Engine;
 use tokio::io::AsyncWriteExt;
 
-use super::problem::{Problem, disk};
+use super::problem::{Code, Problem, disk};
+
+pub(super) use schema::{AppUpload, ReleaseUpload};
 
 const LARGEST_REQUIREMENTS: u64 = 1 << 20;
 const LARGEST_SCRIPT: u64 = 16 << 20;
@@ -55,7 +58,7 @@ impl Drop for Upload {
 }
 
 pub(super) fn not_multipart() -> Problem {
-    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_multipart", "the body must be `multipart/form-data`")
+    Problem::new(Code::NotMultipart, "the body must be `multipart/form-data`")
         .hint("curl -F requirements=@requirements.txt -F app=@app.py …")
 }
 
@@ -69,7 +72,7 @@ pub(super) async fn receive(engine: &Engine, mut multipart: Multipart, purpose: 
     while let Some(field) = multipart.next_field().await.map_err(|error| broken(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
         if seen.contains(&name) {
-            return Err(Problem::bad_request("duplicate_field", format!("the field `{name}` is there twice")));
+            return Err(Problem::new(Code::DuplicateField, format!("the field `{name}` is there twice")));
         }
         receive_field(&mut upload, &name, field, purpose).await?;
         seen.push(name);
@@ -78,10 +81,7 @@ pub(super) async fn receive(engine: &Engine, mut multipart: Multipart, purpose: 
     match (has("bundle"), has("requirements"), has("app")) {
         (true, false, false) => unpack(&mut upload).await?,
         (true, _, _) => {
-            return Err(Problem::bad_request(
-                "contradicting_fields",
-                "send either `bundle` or `requirements` and `app`, not both",
-            ));
+            return Err(Problem::new(Code::ContradictingFields, "send either `bundle` or `requirements` and `app`, not both"));
         }
         (false, true, true) => {}
         (false, false, _) => return Err(missing("requirements", "requirements=@requirements.txt")),
@@ -91,7 +91,7 @@ pub(super) async fn receive(engine: &Engine, mut multipart: Multipart, purpose: 
 }
 
 fn missing(field: &str, example: &str) -> Problem {
-    Problem::bad_request("missing_field", format!("the field `{field}` is missing")).hint(format!("add `-F {example}`"))
+    Problem::new(Code::MissingField, format!("the field `{field}` is missing")).hint(format!("add `-F {example}`"))
 }
 
 async fn receive_field(upload: &mut Upload, name: &str, field: Field<'_>, purpose: Purpose) -> Result<(), Problem> {
@@ -101,7 +101,7 @@ async fn receive_field(upload: &mut Upload, name: &str, field: Field<'_>, purpos
         ("bundle", _) => save_file(field, &upload.folder.join("bundle"), LARGEST_BUNDLE, false).await,
         ("key", Purpose::NewApp) => {
             let key = text(field).await?;
-            upload.key = Some(key.parse().map_err(|error| Problem::bad_request("invalid_key", format!("{error}")))?);
+            upload.key = Some(key.parse().map_err(|error| Problem::new(Code::InvalidKey, format!("{error}")))?);
             Ok(())
         }
         ("name", Purpose::NewApp) => {
@@ -121,8 +121,7 @@ async fn receive_field(upload: &mut Upload, name: &str, field: Field<'_>, purpos
                 Purpose::NewApp => "`requirements` and `app` (or `bundle`), `name`, `key`, `description`",
                 Purpose::Release => "`requirements` and `app` (or `bundle`)",
             };
-            Err(Problem::bad_request("unknown_field", format!("there is no field `{unknown}`"))
-                .hint(format!("known are {known}")))
+            Err(Problem::new(Code::UnknownField, format!("there is no field `{unknown}`")).hint(format!("known are {known}")))
         }
     }
 }
@@ -130,7 +129,7 @@ async fn receive_field(upload: &mut Upload, name: &str, field: Field<'_>, purpos
 pub(super) fn check_name(name: &str) -> Result<(), Problem> {
     if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
         let detail = format!("a name is one line of 1 to {LONGEST_NAME} characters");
-        return Err(Problem::bad_request("invalid_name", detail));
+        return Err(Problem::new(Code::InvalidName, detail));
     }
     Ok(())
 }
@@ -138,7 +137,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Problem> {
 pub(super) fn check_description(description: &str) -> Result<(), Problem> {
     if description.chars().count() > LONGEST_DESCRIPTION {
         let detail = format!("a description has {LONGEST_DESCRIPTION} characters at most");
-        return Err(Problem::bad_request("invalid_description", detail));
+        return Err(Problem::new(Code::InvalidDescription, detail));
     }
     Ok(())
 }
@@ -157,14 +156,14 @@ async fn save_file(field: Field<'_>, path: &Path, limit: u64, may_be_empty: bool
     let name = field.name().unwrap_or_default().to_owned();
     let size = save(field, path, limit, &name, |error: &MultipartError| broken(error)).await?;
     if size == 0 && !may_be_empty {
-        return Err(Problem::bad_request("empty_file", format!("the file in `{name}` is empty")));
+        return Err(Problem::new(Code::EmptyFile, format!("the file in `{name}` is empty")));
     }
     Ok(())
 }
 
 /// Streams a whole request body into a new file.
 pub(super) async fn save_body(body: Body, path: &Path, limit: u64) -> Result<(), Problem> {
-    let cut = |_: &axum::Error| Problem::bad_request("broken_body", "the body ended before it was complete");
+    let cut = |_: &axum::Error| Problem::new(Code::BrokenBody, "the body ended before it was complete");
     save(body.into_data_stream(), path, limit, "body", cut).await.map(|_| ())
 }
 
@@ -192,11 +191,11 @@ async fn save<E>(
 
 fn too_large(name: &str, limit: u64) -> Problem {
     let detail = format!("`{name}` is larger than {limit} bytes");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+    Problem::new(Code::TooLarge, detail)
 }
 
 fn broken(error: &MultipartError) -> Problem {
-    Problem::bad_request("broken_multipart", format!("the form could not be read: {}", error.body_text()))
+    Problem::new(Code::BrokenMultipart, format!("the form could not be read: {}", error.body_text()))
 }
 
 async fn unpack(upload: &mut Upload) -> Result<(), Problem> {
@@ -213,6 +212,6 @@ async fn unpack(upload: &mut Upload) -> Result<(), Problem> {
 }
 
 fn invalid_bundle(error: &dyn std::error::Error) -> Problem {
-    Problem::bad_request("invalid_bundle", format!("the bundle cannot be used: {error}"))
+    Problem::new(Code::InvalidBundle, format!("the bundle cannot be used: {error}"))
         .hint("send a zip or a tar.gz of the app's folder, with `app.py` at its top")
 }

@@ -23,7 +23,7 @@ use hyper::body::Incoming;
 
 pub(super) use answer::Json;
 pub(super) use error::ClientError;
-pub(super) use events::Events;
+pub(super) use events::{Events, Message, Messages};
 pub(super) use form::{Form, Sent};
 pub(super) use lines::Lines;
 
@@ -36,6 +36,11 @@ type Body = UnsyncBoxBody<Bytes, io::Error>;
 const READ: Duration = Duration::from_secs(30);
 /// How long a change may take: a stop waits for the app's grace, a removal for files to go.
 const CHANGE: Duration = Duration::from_secs(180);
+
+/// A line of a stream that holds the whole result of a snippet. More than any honest answer.
+const LONGEST_RESULT: usize = 96 << 20;
+/// A server that streams says something every 15 seconds.
+const SILENCE: Duration = Duration::from_secs(60);
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain, application/json");
@@ -76,10 +81,21 @@ impl Client {
 
     /// Changes a resource.
     pub(super) async fn patch(&self, path: &str, change: &serde_json::Value) -> Result<Json, ClientError> {
-        let body = Full::new(Bytes::from(change.to_string())).map_err(|never| match never {}).boxed_unsync();
-        let mut request = self.request(Method::PATCH, path, JSON, body)?;
-        request.headers_mut().insert(CONTENT_TYPE, JSON);
+        let request = self.json_request(Method::PATCH, path, JSON, change.to_string().into())?;
         self.read(self.send(request), CHANGE).await
+    }
+
+    /// Asks with JSON.
+    pub(super) async fn post_json(&self, path: &str, question: &serde_json::Value) -> Result<Json, ClientError> {
+        let request = self.json_request(Method::POST, path, JSON, question.to_string().into())?;
+        self.read(self.send(request), CHANGE).await
+    }
+
+    /// Asks with JSON, and is answered in events.
+    pub(super) async fn post_for_messages(&self, path: &str, question: Bytes) -> Result<Messages, ClientError> {
+        let request = self.json_request(Method::POST, path, EVENT_STREAM, question)?;
+        let lines = self.stream(request, CHANGE).await?;
+        Ok(Messages::new(lines.up_to(LONGEST_RESULT), Some(SILENCE)))
     }
 
     /// Removes a resource.
@@ -111,17 +127,29 @@ impl Client {
     /// Follows a stream of events, for as long as it lasts.
     pub(super) async fn events(&self, path: &str) -> Result<Events, ClientError> {
         let request = self.request(Method::GET, path, EVENT_STREAM, nothing())?;
-        let answer = self.within(READ, self.send(request)).await?;
+        Ok(Events::new(self.stream(request, READ).await?))
+    }
+
+    /// The lines of an answer in events.
+    async fn stream(&self, request: Request<Body>, patience: Duration) -> Result<Lines, ClientError> {
+        let answer = self.within(patience, self.send(request)).await?;
         let is_stream = answer.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
         if !is_stream {
             return Err(ClientError::NotOurs { address: self.address.to_string() });
         }
-        Ok(Events::new(Lines::new(answer.into_body(), self.address.to_string())))
+        Ok(Lines::new(answer.into_body(), self.address.to_string()))
     }
 
     async fn json(&self, method: Method, path: &str, patience: Duration) -> Result<Json, ClientError> {
         let request = self.request(method, path, JSON, nothing())?;
         self.read(self.send(request), patience).await
+    }
+
+    fn json_request(&self, method: Method, path: &str, accept: HeaderValue, json: Bytes) -> Result<Request<Body>, ClientError> {
+        let body = Full::new(json).map_err(|never| match never {}).boxed_unsync();
+        let mut request = self.request(method, path, accept, body)?;
+        request.headers_mut().insert(CONTENT_TYPE, JSON);
+        Ok(request)
     }
 
     fn request(&self, method: Method, path: &str, accept: HeaderValue, body: Body) -> Result<Request<Body>, ClientError> {
@@ -159,6 +187,16 @@ impl Client {
         asking: impl Future<Output = Result<T, ClientError>>,
     ) -> Result<T, ClientError> {
         tokio::time::timeout(patience, asking).await.unwrap_or_else(|_| Err(self.silent(patience)))
+    }
+
+    /// The error for an answer that ended too early.
+    pub(super) fn cut_short(&self) -> ClientError {
+        ClientError::CutShort { address: self.address.to_string() }
+    }
+
+    /// The error for an answer in another shape.
+    pub(super) fn unexpected(&self, source: serde_json::Error) -> ClientError {
+        ClientError::Unexpected { address: self.address.to_string(), source }
     }
 
     fn silent(&self, patience: Duration) -> ClientError {

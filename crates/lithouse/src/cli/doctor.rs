@@ -67,7 +67,7 @@ impl Check {
 pub(super) async fn run(config: &Config, as_json: bool) -> Result<(), Failure> {
     let checks = [
         machine::kernel(),
-        machine::sandbox(config),
+        machine::sandbox(config).await,
         tools::python(config).await,
         tools::uv(config).await,
         tools::git(),

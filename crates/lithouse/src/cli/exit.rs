@@ -35,7 +35,7 @@ impl From<Exit> for ExitCode {
 pub(super) const HELP: &str = "\
 Exit codes:
   0    done
-  1    what was asked for failed: a deploy that came to nothing, an app that does not run
+  1    what was asked for failed: a deploy, an app that does not run, a snippet that did not succeed
   2    the command line, a variable or the configuration was not understood
   3    there is no such app or release
   4    the server refused: a conflict, something invalid, missing rights

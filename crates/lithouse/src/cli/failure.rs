@@ -8,6 +8,7 @@ use super::client::ClientError;
 use super::deploy::PackError;
 use super::exit::Exit;
 use super::output;
+use super::snippet::SnippetError;
 
 /// Why a client verb did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,27 @@ pub(super) enum Failure {
     /// The folder could not be packed.
     #[error(transparent)]
     Pack(#[from] PackError),
+    /// What should be run could not be read, or what came of it not be saved.
+    #[error(transparent)]
+    Snippet(#[from] SnippetError),
+    /// A snippet did not run to its end.
+    #[error("`{name}` {claim}")]
+    NotSuccess {
+        /// The snippet.
+        name: String,
+        /// How it ended, as a claim.
+        claim: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
+    /// A snippet would not be run.
+    #[error("`{name}` has {count} issue{}", if *.count == 1 { "" } else { "s" })]
+    Issues {
+        /// The snippet.
+        name: String,
+        /// How many there are.
+        count: usize,
+    },
     /// A folder's name holds nothing that could be a key.
     #[error("no key can be made of the name of `{}`", .0.display())]
     NoKey(PathBuf),
@@ -101,6 +123,7 @@ impl Failure {
             Self::Output(_) if self.is_closed_pipe() => Exit::Done,
             Self::Client(error) => error.exit(),
             Self::Pack(error) => error.exit(),
+            Self::Snippet(error) => error.exit(),
             Self::NoKey(_) | Self::NotConfirmed(_) => Exit::Usage,
             Self::NothingBefore(_) => Exit::Refused,
             Self::ReleaseFailed { .. }
@@ -108,6 +131,8 @@ impl Failure {
             | Self::NotAsAsked { .. }
             | Self::Kept(_)
             | Self::NotUp(_)
+            | Self::NotSuccess { .. }
+            | Self::Issues { .. }
             | Self::NotFit(_)
             | Self::Output(_) => Exit::Failed,
             Self::Interrupted => Exit::Interrupted,
@@ -128,8 +153,10 @@ impl Failure {
             Self::NothingBefore(app) => Some(format!("`lithouse releases {app}` lists them")),
             Self::NotConfirmed(_) => Some("say `--yes`".to_owned()),
             Self::Pack(error) => error.hint(),
+            Self::Snippet(error) => error.hint(),
+            Self::NotSuccess { hint, .. } => hint.clone(),
             Self::NotFit(_) => Some("each line with `fail` says what mends it".to_owned()),
-            Self::Kept(_) | Self::NotUp(_) | Self::Output(_) | Self::Interrupted => None,
+            Self::Issues { .. } | Self::Kept(_) | Self::NotUp(_) | Self::Output(_) | Self::Interrupted => None,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod netlink;
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 
 /// Whether the other end of a loopback connection belongs to our own user or to root.
@@ -12,20 +13,24 @@ pub(super) async fn is_ours(peer: SocketAddr, local: SocketAddr) -> bool {
         return false;
     }
     let us = rustix::process::getuid().as_raw();
-    let owner = match netlink::owner(peer, local) {
-        Ok(owner) => owner,
-        // A kernel without that interface still has the table, whose reading takes long.
-        Err(_) => tokio::task::spawn_blocking(move || owner(peer, local)).await.ok().flatten(),
-    };
-    owner.is_some_and(|uid| uid == us || uid == 0)
+    owner(peer, local, netlink::owner).await.is_some_and(|uid| uid == us || uid == 0)
+}
+
+/// The owner of the socket that is bound to `peer` and connected to `local`, as the kernel answers, or as its table tells.
+async fn owner(peer: SocketAddr, local: SocketAddr, ask: fn(SocketAddr, SocketAddr) -> io::Result<Option<u32>>) -> Option<u32> {
+    match ask(peer, local) {
+        Ok(Some(owner)) => Some(owner),
+        // A kernel that has the interface without its part for TCP, a module, answers as if there were no such socket. The table
+        // is always there, and its reading takes long.
+        Ok(None) | Err(_) => tokio::task::spawn_blocking(move || owner_by_table(peer, local)).await.ok().flatten(),
+    }
 }
 
 fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// The owner of the socket that is bound to `peer` and connected to `local`.
-fn owner(peer: SocketAddr, local: SocketAddr) -> Option<u32> {
+fn owner_by_table(peer: SocketAddr, local: SocketAddr) -> Option<u32> {
     ["/proc/net/tcp", "/proc/net/tcp6"]
         .iter()
         .filter_map(|table| std::fs::read_to_string(table).ok())
@@ -70,9 +75,19 @@ mod tests {
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (peer, local) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
             assert!(is_ours(peer, local).await, "{listen}");
-            assert_eq!(owner(peer, local), Some(rustix::process::getuid().as_raw()), "{listen}");
-            assert_eq!(owner(peer, SocketAddr::new(local.ip(), 1)), None);
+            assert_eq!(owner_by_table(peer, local), Some(rustix::process::getuid().as_raw()), "{listen}");
+            assert_eq!(owner_by_table(peer, SocketAddr::new(local.ip(), 1)), None);
         }
+    }
+
+    #[tokio::test]
+    async fn a_kernel_that_knows_no_sockets_or_no_such_question_is_not_believed() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (peer, local) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
+        let us = Some(rustix::process::getuid().as_raw());
+        assert_eq!(owner(peer, local, |_, _| Ok(None)).await, us);
+        assert_eq!(owner(peer, local, |_, _| Err(io::ErrorKind::Unsupported.into())).await, us);
     }
 
     #[tokio::test]

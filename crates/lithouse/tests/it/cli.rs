@@ -10,6 +10,6 @@ mod failures;
 mod help;
 mod logs;
 mod one_app;
+mod run;
 mod server;
-mod snapshot;
 mod terminal;

@@ -5,10 +5,14 @@
 mod apps;
 mod cli;
 mod configuration;
+mod contract;
+mod documents;
 mod doors;
 mod faults;
 mod form;
 mod life;
 mod releases;
 mod server;
+mod snapshot;
+mod snippets;
 mod store_of_envs;

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use ureq::Agent;
 use ureq::http::Response;
 
+use crate::contract::assert_documented;
 use crate::form::Form;
 use crate::store_of_envs;
 
@@ -96,6 +97,13 @@ impl Server {
     /// A server with an empty data folder.
     pub(crate) fn start_without_environments() -> Self {
         Self::prepare(&[]).up()
+    }
+
+    /// A server whose data folder has used snippets before.
+    pub(crate) fn start_with_snippets(args: &[&str]) -> Self {
+        let server = Self::prepare(args);
+        store_of_envs::put_snippets_into(&server.data());
+        server.up()
     }
 
     /// A server that is not started yet.
@@ -217,26 +225,26 @@ impl Server {
     }
 
     pub(crate) fn try_get(&self, path: &str) -> Result<Answer, ureq::Error> {
-        self.agent.get(self.url(path)).call().map(read)
+        self.agent.get(self.url(path)).call().map(|response| read("GET", path, response))
     }
 
     pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let request = headers.iter().fold(self.agent.get(self.url(path)), |request, (name, value)| request.header(*name, *value));
-        read(request.call().unwrap())
+        read("GET", path, request.call().unwrap())
     }
 
     pub(crate) fn post(&self, path: &str) -> Answer {
-        read(self.agent.post(self.url(path)).send_empty().unwrap())
+        self.try_post(path).unwrap()
     }
 
     pub(crate) fn try_post(&self, path: &str) -> Result<Answer, ureq::Error> {
-        self.agent.post(self.url(path)).send_empty().map(read)
+        self.agent.post(self.url(path)).send_empty().map(|response| read("POST", path, response))
     }
 
     pub(crate) fn post_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         let request =
             headers.iter().fold(self.agent.post(self.url(path)), |request, (name, value)| request.header(*name, *value));
-        read(request.send_empty().unwrap())
+        read("POST", path, request.send_empty().unwrap())
     }
 
     pub(crate) fn post_form(&self, path: &str, form: Form) -> Answer {
@@ -246,7 +254,28 @@ impl Server {
     pub(crate) fn try_post_form(&self, path: &str, form: Form) -> Result<Answer, ureq::Error> {
         let (kind, body) = form.finish();
         // An upload that is refused early ends its connection, which must not be used for the next request.
-        self.agent.post(self.url(path)).header("Connection", "close").content_type(kind).send(&body[..]).map(read)
+        let request = self.agent.post(self.url(path)).header("Connection", "close").content_type(kind);
+        request.send(&body[..]).map(|response| read("POST", path, response))
+    }
+
+    pub(crate) fn post_json(&self, path: &str, body: &Value) -> Answer {
+        self.post_body(path, "application/json", body.to_string().as_bytes())
+    }
+
+    pub(crate) fn try_post_json(&self, path: &str, body: &Value) -> Result<Answer, ureq::Error> {
+        let request = self.agent.post(self.url(path)).content_type("application/json");
+        request.send(body.to_string().as_bytes()).map(|response| read("POST", path, response))
+    }
+
+    /// SIGKILL, without waiting for the end: whoever still asks is cut off.
+    pub(crate) fn signal_end(&self) {
+        signal(self.pid(), "KILL");
+    }
+
+    pub(crate) fn post_body(&self, path: &str, kind: &str, body: &[u8]) -> Answer {
+        // As for a form: one that is refused before it was read ends its connection.
+        let request = self.agent.post(self.url(path)).header("Connection", "close").content_type(kind);
+        read("POST", path, request.send(body).unwrap())
     }
 
     pub(crate) fn patch(&self, path: &str, body: &Value) -> Answer {
@@ -254,12 +283,13 @@ impl Server {
     }
 
     pub(crate) fn patch_with(&self, path: &str, body: &str) -> Answer {
-        read(self.agent.patch(self.url(path)).content_type("application/json").send(body.as_bytes()).unwrap())
+        read("PATCH", path, self.agent.patch(self.url(path)).content_type("application/json").send(body.as_bytes()).unwrap())
     }
 
     pub(crate) fn put(&self, path: &str, body: &[u8]) -> Answer {
         // As for a form: one that is refused before it was read ends its connection.
-        read(self.agent.put(self.url(path)).header("Connection", "close").send(body).unwrap())
+        let request = self.agent.put(self.url(path)).header("Connection", "close");
+        read("PUT", path, request.send(body).unwrap())
     }
 
     pub(crate) fn delete(&self, path: &str) -> Answer {
@@ -267,7 +297,7 @@ impl Server {
     }
 
     pub(crate) fn try_delete(&self, path: &str) -> Result<Answer, ureq::Error> {
-        self.agent.delete(self.url(path)).call().map(read)
+        self.agent.delete(self.url(path)).call().map(|response| read("DELETE", path, response))
     }
 
     /// Creates an app and tells its id.
@@ -327,11 +357,14 @@ impl Server {
     }
 }
 
-fn read(response: Response<ureq::Body>) -> Answer {
+/// The answer to a request, which the document of the API must tell of.
+fn read(method: &str, path: &str, response: Response<ureq::Body>) -> Answer {
     let (parts, body) = response.into_parts();
     let mut bytes = Vec::new();
     body.into_reader().read_to_end(&mut bytes).unwrap();
-    Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes }
+    let answer = Answer { status: parts.status.as_u16(), headers: parts.headers, body: bytes };
+    assert_documented(method, path, &answer);
+    answer
 }
 
 pub(crate) fn signal(pid: u32, name: &str) {

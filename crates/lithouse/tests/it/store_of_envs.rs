@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-//! One Streamlit environment for all tests: built once by the product itself, then linked into each test's data folder, so that
-//! tests spend their time on what they claim. Building for real, and fetching uv, is tested where that is the claim.
+//! One Streamlit environment for all tests, and one for snippets: built once by the product itself, then linked into each test's data
+//! folder, so that tests spend their time on what they claim. Building for real, and fetching uv, is tested where that is the claim.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lithouse_testkit::wait_until_blocking;
+use serde_json::json;
+
 use crate::form::Form;
-use crate::server::{STREAMLIT, Server};
+use crate::server::{PATIENCE, STREAMLIT, Server};
 
 fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("envs-of-tests-1")
@@ -30,6 +33,38 @@ pub(crate) fn link_into(data: &Path) {
         let copied = Command::new("cp").arg("-al").arg(environment.path()).arg(&envs).status().unwrap();
         assert!(copied.success(), "the environment could not be linked");
     }
+}
+
+/// Makes a data folder one that has used snippets before, ahead of its server's start.
+pub(crate) fn put_snippets_into(data: &Path) {
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("snippets-of-tests-1");
+    build_snippets_once(&cache);
+    fs::create_dir_all(data).unwrap();
+    for folder in ["envs", "snippets"] {
+        let copied = Command::new("cp").arg("-al").arg(cache.join(folder)).arg(data).status().unwrap();
+        assert!(copied.success(), "the environment of the snippets could not be linked");
+    }
+}
+
+fn build_snippets_once(cache: &Path) {
+    let lock = File::create(cache.with_extension("lock")).unwrap();
+    lock.lock().unwrap();
+    if cache.join("complete").exists() {
+        return;
+    }
+    let _ = fs::remove_dir_all(cache);
+    // What is built is the same with any sandbox.
+    let mut server = Server::prepare(&["--snippets-sandbox", "none"]).up();
+    wait_until_blocking("a snippet runs", PATIENCE, || {
+        let answer = server.post_json("/execute", &json!({ "code": "1" }));
+        if answer.status == 200 { Ok(()) } else { Err(answer.text()) }
+    });
+    assert!(server.stop().success());
+    fs::create_dir_all(cache.join("snippets")).unwrap();
+    let copied = Command::new("cp").arg("-a").arg(server.data().join("envs")).arg(cache).status().unwrap();
+    assert!(copied.success(), "the environment of the snippets could not be kept");
+    fs::copy(server.data().join("snippets/environment.json"), cache.join("snippets/environment.json")).unwrap();
+    fs::write(cache.join("complete"), "").unwrap();
 }
 
 fn build_once(cache: &Path) {

@@ -2,7 +2,7 @@
 //! What a server answers: JSON, or a problem.
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
@@ -59,6 +59,9 @@ pub(in crate::cli) struct Problem {
     pub(super) hint: Option<String>,
     #[serde(default)]
     request_id: Option<String>,
+    /// When to come again, in seconds; it stands beside the problem.
+    #[serde(skip)]
+    pub(super) retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -81,11 +84,13 @@ pub(super) async fn refusal(answer: Response<Incoming>, address: &Address) -> Cl
         return ClientError::NotOurs { address: address.to_string() };
     }
     let is_json = is_json(&answer);
+    let retry_after = answer.headers().get(RETRY_AFTER).and_then(|seconds| seconds.to_str().ok()?.parse().ok());
     // A problem that cannot be read takes nothing from the fact that the answer was no.
-    let problem = match collect(answer, LARGEST_PROBLEM, address).await {
+    let mut problem: Problem = match collect(answer, LARGEST_PROBLEM, address).await {
         Ok(bytes) if is_json => serde_json::from_slice(&bytes).unwrap_or_default(),
         _ => Problem::default(),
     };
+    problem.retry_after = retry_after;
     ClientError::Refused { status, problem: Box::new(problem) }
 }
 

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use http::StatusCode;
 
@@ -44,6 +45,12 @@ pub(in crate::cli) enum ClientError {
         address: String,
         /// What was noticed of it.
         source: hyper::Error,
+    },
+    /// An answer in pieces without its last one.
+    #[error("the server at {address} ended its answer early")]
+    CutShort {
+        /// The address.
+        address: String,
     },
     /// Nothing came in time.
     #[error("the server at {address} did not answer within {seconds} s")]
@@ -126,10 +133,30 @@ impl ClientError {
         matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })
     }
 
+    /// How long to wait before the same question is asked again, if it was refused for this reason alone.
+    pub(in crate::cli) fn pause_for(&self, reason: &str) -> Option<Duration> {
+        match self {
+            Self::Refused { problem, .. } if problem.code.as_deref() == Some(reason) => {
+                Some(Duration::from_secs(problem.retry_after.unwrap_or_default().clamp(1, 60)))
+            }
+            _ => None,
+        }
+    }
+
+    /// A problem that came in the middle of an answer.
+    pub(in crate::cli) fn of_problem(problem: &str) -> Self {
+        let problem = serde_json::from_str(problem).unwrap_or_default();
+        Self::Refused { status: StatusCode::SERVICE_UNAVAILABLE, problem: Box::new(problem) }
+    }
+
     /// Whether the same question may be answered a moment later.
     pub(in crate::cli) fn is_passing(&self) -> bool {
         match self {
-            Self::NoServerHere { .. } | Self::NoServerThere { .. } | Self::HungUp { .. } | Self::Silent { .. } => true,
+            Self::NoServerHere { .. }
+            | Self::NoServerThere { .. }
+            | Self::HungUp { .. }
+            | Self::CutShort { .. }
+            | Self::Silent { .. } => true,
             Self::Refused { status, .. } => *status == StatusCode::SERVICE_UNAVAILABLE,
             Self::NotYours { .. }
             | Self::Unsent { .. }
@@ -150,6 +177,7 @@ impl ClientError {
             | Self::NoServerThere { .. }
             | Self::NotYours { .. }
             | Self::HungUp { .. }
+            | Self::CutShort { .. }
             | Self::Silent { .. } => Exit::Unreachable,
             Self::Unsent { .. } => Exit::Failed,
             Self::UnusableToken | Self::BadRequest { .. } => Exit::Usage,
@@ -178,7 +206,7 @@ impl ClientError {
                 _ => None,
             }),
             Self::Silent { .. } => Some("`lithouse healthcheck` tells whether it is up".to_owned()),
-            Self::HungUp { .. } => Some("it may be restarting; try again".to_owned()),
+            Self::HungUp { .. } | Self::CutShort { .. } => Some("it may be restarting; try again".to_owned()),
             Self::Unsent { .. } | Self::Unexpected { .. } | Self::UnusableToken | Self::BadRequest { .. } => None,
         }
     }

@@ -1,24 +1,88 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Server-sent events, as far as logs need them: the lines of each message.
+//! Server-sent events: messages with a name, and the lines of those without one.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::{ClientError, Lines};
 
-/// The lines of a stream's messages. A message may hold several: a server sends together what was written together.
+/// What a message is called that has no name.
+const UNNAMED: &str = "message";
+
+/// One event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli) struct Message {
+    /// What it is called.
+    pub(in crate::cli) name: String,
+    /// What it says.
+    pub(in crate::cli) data: String,
+}
+
+/// The events of a stream.
+#[derive(Debug)]
+pub(in crate::cli) struct Messages {
+    lines: Lines,
+    /// How long the stream may be silent; a comment counts as a sign of life.
+    patience: Option<Duration>,
+    name: String,
+    data: Vec<String>,
+}
+
+impl Messages {
+    pub(super) fn new(lines: Lines, patience: Option<Duration>) -> Self {
+        Self { lines, patience, name: String::new(), data: Vec::new() }
+    }
+
+    /// The next event; `None` at the end of the stream. Dropping the future loses nothing.
+    pub(in crate::cli) async fn next(&mut self) -> Result<Option<Message>, ClientError> {
+        loop {
+            // An event that its empty line did not complete is none.
+            let Some(line) = self.line().await? else { return Ok(None) };
+            if let Some(message) = self.take(&line) {
+                return Ok(Some(message));
+            }
+        }
+    }
+
+    async fn line(&mut self) -> Result<Option<String>, ClientError> {
+        let Some(patience) = self.patience else { return self.lines.next().await };
+        match tokio::time::timeout(patience, self.lines.next()).await {
+            Ok(line) => line,
+            Err(_) => Err(ClientError::Silent { address: self.lines.address().to_owned(), seconds: patience.as_secs() }),
+        }
+    }
+
+    fn take(&mut self, line: &str) -> Option<Message> {
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            _ if line.is_empty() => return self.complete(),
+            "data" => self.data.push(value.to_owned()),
+            "event" => value.clone_into(&mut self.name),
+            // A comment keeps the connection alive; ids and retries are for those that come back by themselves.
+            _ => {}
+        }
+        None
+    }
+
+    fn complete(&mut self) -> Option<Message> {
+        let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
+        let name = if name.is_empty() { UNNAMED.to_owned() } else { name };
+        (!data.is_empty()).then(|| Message { name, data: data.join("\n") })
+    }
+}
+
+/// The lines of a stream's unnamed messages. One may hold several: a server sends together what was written together.
 #[derive(Debug)]
 pub(in crate::cli) struct Events {
-    lines: Lines,
-    /// The lines of the message that is coming.
-    coming: Vec<String>,
-    is_message: bool,
+    messages: Messages,
     /// The lines of messages that are complete.
     complete: VecDeque<String>,
 }
 
 impl Events {
     pub(super) fn new(lines: Lines) -> Self {
-        Self { lines, coming: Vec::new(), is_message: true, complete: VecDeque::new() }
+        Self { messages: Messages::new(lines, None), complete: VecDeque::new() }
     }
 
     /// The next line; `None` at the end of the stream. Dropping the future loses nothing.
@@ -27,26 +91,10 @@ impl Events {
             if let Some(line) = self.complete.pop_front() {
                 return Ok(Some(line));
             }
-            // A message that its empty line did not complete is none.
-            let Some(line) = self.lines.next().await? else { return Ok(None) };
-            self.take(&line);
-        }
-    }
-
-    fn take(&mut self, line: &str) {
-        let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match field {
-            _ if line.is_empty() => {
-                let data = std::mem::take(&mut self.coming);
-                if std::mem::replace(&mut self.is_message, true) {
-                    self.complete.extend(data);
-                }
+            let Some(message) = self.messages.next().await? else { return Ok(None) };
+            if message.name == UNNAMED {
+                self.complete.extend(message.data.split('\n').map(str::to_owned));
             }
-            "data" => self.coming.push(value.to_owned()),
-            "event" => self.is_message = value.is_empty() || value == "message",
-            // A comment keeps the connection alive; ids and retries are for those that come back by themselves.
-            _ => {}
         }
     }
 }

@@ -18,12 +18,23 @@ pub(in crate::cli) struct Lines {
     /// How much of the buffer holds no line end.
     searched: usize,
     is_over: bool,
+    longest: usize,
     address: String,
 }
 
 impl Lines {
     pub(super) fn new(body: Incoming, address: String) -> Self {
-        Self { body, buffer: BytesMut::new(), searched: 0, is_over: false, address }
+        Self { body, buffer: BytesMut::new(), searched: 0, is_over: false, longest: LONGEST, address }
+    }
+
+    /// The same for lines that may be longer.
+    pub(super) fn up_to(self, longest: usize) -> Self {
+        Self { longest, ..self }
+    }
+
+    /// Whom they come from.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     /// The next line, without its end; `None` after the last. Dropping the future loses nothing.
@@ -35,7 +46,7 @@ impl Lines {
                 return Ok(Some(line));
             }
             self.searched = self.buffer.len();
-            if self.searched >= LONGEST || (self.is_over && self.searched > 0) {
+            if self.searched >= self.longest || (self.is_over && self.searched > 0) {
                 return Ok(Some(self.take(self.searched)));
             }
             if self.is_over {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The kernel, and the confinement that it offers.
 
+use lithouse_sandbox::level::{self, Level, Offer};
+
 use super::Check;
 use crate::config::{Config, Sandbox};
 
@@ -28,21 +30,75 @@ fn version(release: &str) -> Option<(u32, u32)> {
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
 }
 
-/// What confines code here. **This is the place for the probe of the sandbox**: it tells the level that the machine offers, for
-/// `config.snippets.sandbox` to be held against. Until then, what is known without a look is told.
-pub(super) fn sandbox(config: &Config) -> Check {
+/// What confines code here: snippets at the level that the machine offers, apps and builds not at all.
+pub(super) async fn sandbox(config: &Config) -> Check {
     const NAME: &str = "sandbox";
-    if config.snippets.enabled && config.snippets.sandbox == Sandbox::None {
+    if !config.snippets.enabled {
+        return Check::warn(NAME, APPS, "let nobody deploy whom you would not give a login");
+    }
+    if config.snippets.sandbox == Sandbox::None {
         let detail = "snippets run without confinement: `snippets.sandbox` is `none`";
         return Check::warn(NAME, detail, "take `snippets.sandbox` out of the configuration");
     }
-    Check::warn(NAME, "apps and builds run with all rights of this user", "let nobody deploy whom you would not give a login")
+    match look().await {
+        Ok(offer) => sandbox_of(config.snippets.sandbox, &offer),
+        Err(error) => Check::warn(NAME, format!("could not be looked at: {error}"), "run `lithouse doctor` again"),
+    }
+}
+
+const APPS: &str = "apps and builds run with all rights of this user";
+
+/// Tries it, in a process of its own.
+async fn look() -> anyhow::Result<Offer> {
+    let program = std::env::current_exe()?;
+    Ok(tokio::task::spawn_blocking(move || level::probe(&program)).await?)
+}
+
+/// Whether what is wanted is offered; if not, what is missing.
+fn sandbox_of(wanted: Sandbox, offer: &Offer) -> Check {
+    const NAME: &str = "sandbox";
+    let level = match wanted {
+        Sandbox::Auto => offer.best,
+        Sandbox::Full => Some(Level::Full).filter(|level| offer.has(*level)),
+        Sandbox::Standard => Some(Level::Standard).filter(|level| offer.has(*level)),
+        Sandbox::Basic => Some(Level::Basic).filter(|level| offer.has(*level)),
+        Sandbox::None => Some(Level::None),
+    };
+    let missing = offer.findings.iter().find(|finding| !finding.available);
+    let fix = missing.map_or_else(String::new, |finding| format!("{}: {}", finding.layer, finding.detail));
+    match (level, missing) {
+        (Some(level), None) => Check::ok(NAME, format!("snippets run at level `{level}`; {APPS}")),
+        (Some(level), Some(_)) => Check::warn(NAME, format!("snippets run at level `{level}`; {APPS}"), fix),
+        (None, _) if wanted == Sandbox::Auto => Check::warn(NAME, "no snippet can be run: this machine offers no sandbox", fix),
+        (None, _) => {
+            Check::warn(NAME, "no snippet can be run: this machine does not offer the level that `snippets.sandbox` names", fix)
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use lithouse_sandbox::level::Finding;
+
     use super::super::Status;
     use super::*;
+
+    #[test]
+    fn what_is_missing_of_the_sandbox_is_told_with_what_mends_it() {
+        let finding = |layer: &str, available| Finding { layer: layer.to_owned(), available, detail: "do that".to_owned() };
+        let all = Offer { best: Some(Level::Full), findings: vec![finding("cgroup", true), finding("level full", true)] };
+        assert_eq!(sandbox_of(Sandbox::Auto, &all).status, Status::Ok);
+        assert_eq!(sandbox_of(Sandbox::Full, &all).status, Status::Ok);
+        let findings = vec![finding("cgroup", false), finding("level full", false), finding("level standard", true)];
+        let less = Offer { best: Some(Level::Standard), findings };
+        for (wanted, level) in [(Sandbox::Auto, true), (Sandbox::Standard, true), (Sandbox::Full, false)] {
+            let check = sandbox_of(wanted, &less);
+            assert_eq!((check.status, check.fix.as_deref()), (Status::Warn, Some("cgroup: do that")), "{wanted:?}");
+            assert_eq!(check.detail.contains("`standard`"), level, "{}", check.detail);
+        }
+        let nothing = Offer { best: None, findings: vec![finding("Landlock", false)] };
+        assert!(sandbox_of(Sandbox::Auto, &nothing).detail.contains("no snippet can be run"));
+    }
 
     #[test]
     fn a_kernel_is_judged_by_its_first_two_numbers() {

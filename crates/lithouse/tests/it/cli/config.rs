@@ -9,7 +9,7 @@ use tokio::process::Command;
 
 use super::binary::{lithouse, run};
 use super::server::{Server, answer};
-use super::snapshot::assert_frozen;
+use crate::snapshot::assert_frozen;
 
 /// A working folder with files in it.
 fn folder(files: &[(&str, &str)]) -> TempDir {

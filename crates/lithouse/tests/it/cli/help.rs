@@ -2,7 +2,7 @@
 //! Help pages and what is typed wrong.
 
 use super::binary::{lithouse, run};
-use super::snapshot::assert_frozen;
+use crate::snapshot::assert_frozen;
 
 #[tokio::test]
 async fn every_help_page_is_as_it_was_read_over() {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The text is what the file says.
-pub(super) fn assert_frozen(name: &str, text: &str) {
+pub(crate) fn assert_frozen(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/snapshots").join(name);
     // Help pages leave blanks on empty lines, which no editor keeps.
     let text: String = text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
