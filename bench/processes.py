@@ -18,8 +18,10 @@ from typing import TypeVar
 T = TypeVar("T")
 
 # Settings of the caller that would bend one side of the comparison. The first would leave Python without bytecode.
-_STRIPPED = frozenset({"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPATH", "VIRTUAL_ENV", "PORT", "LOG_LEVEL"})
-_STRIPPED_PREFIXES = ("LITHOUSE_", "STREAMLIT_")
+_STRIPPED = frozenset(
+    {"PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPATH", "VIRTUAL_ENV", "PORT", "LOG_LEVEL", "MAX_WORKERS"}
+)
+_STRIPPED_PREFIXES = ("LITHOUSE_", "STREAMLIT_", "MPL", "TIMEOUT_SECONDS")
 _KEPT_LINES = 60
 
 

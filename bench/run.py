@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures Lithouse side by side with what a user would take instead, and prints tables in Markdown.
 
-    make bench                         all of it, about ten minutes on a quiet machine
+    make bench                         all of it, about half an hour on a quiet machine
     make bench BENCH_FLAGS=--write     the same, kept as docs/benchmarks.md
-    make test-bench                    about a minute: shows that the benchmark works, and little more
+    make test-bench                    some minutes: shows that the benchmark works, and little more
 
 Needs nothing but Python; packages come from the index that pip and uv are set up for. Every server is started by this program,
 on free ports and over folders of its own, and ended by it.
@@ -26,6 +26,7 @@ from typing import Any
 
 import machine
 import part_requests
+import part_snippets
 from load import Generator
 from part_deploy import Bench, Deploys
 from part_memory import MemoryOf
@@ -38,7 +39,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _OPTIMIZED = ("release", "dist")
 # More than this for each core, and others measure with us.
 _QUIET_LOAD = 0.3
-PARTS = ("deploy", "requests", "memory")
+PARTS = ("deploy", "requests", "memory", "snippets")
 
 _HEAD = """<!-- Written by `{command}`; changes by hand are lost with the next run. -->
 # Benchmarks
@@ -63,11 +64,30 @@ class Plan:
     warm: int
     known: int
     apps: int
+    snippets: part_snippets.Amount
     limit_minutes: int
 
 
-FULL = Plan(request_rounds=5, request_seconds=3, cold=2, warm=3, known=7, apps=10, limit_minutes=45)
-QUICK = Plan(request_rounds=1, request_seconds=1, cold=0, warm=1, known=1, apps=2, limit_minutes=8)
+FULL = Plan(
+    request_rounds=5,
+    request_seconds=3,
+    cold=2,
+    warm=3,
+    known=7,
+    apps=10,
+    snippets=part_snippets.Amount(rounds=3, seconds=3, level_rounds=3, load_seconds=60),
+    limit_minutes=60,
+)
+QUICK = Plan(
+    request_rounds=1,
+    request_seconds=1,
+    cold=0,
+    warm=1,
+    known=1,
+    apps=2,
+    snippets=part_snippets.Amount(rounds=1, seconds=1, level_rounds=1, load_seconds=12),
+    limit_minutes=10,
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -85,7 +105,7 @@ def main(arguments: list[str]) -> int:
     try:
         with contextlib.ExitStack() as stack:
             folder = tempfile.TemporaryDirectory(prefix="lithouse-bench-", dir=options.work, ignore_cleanup_errors=True)
-            text = Measuring(options, plan, Path(stack.enter_context(folder)).resolve(), say).all()
+            documents = Measuring(options, plan, Path(stack.enter_context(folder)).resolve(), say).all()
     except (BenchError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -93,12 +113,13 @@ def main(arguments: list[str]) -> int:
         return 130
     finally:
         signal.alarm(0)
-    print(text, end="")
-    if options.write:
-        place = ROOT / "docs" / "benchmarks.md"
-        place.parent.mkdir(exist_ok=True)
-        place.write_text(text)
-        say(f"written to {place.relative_to(ROOT)}")
+    for name, text in documents.items():
+        print(text, end="")
+        if options.write:
+            place = ROOT / "docs" / name
+            place.parent.mkdir(exist_ok=True)
+            place.write_text(text)
+            say(f"written to {place.relative_to(ROOT)}")
     say("done")
     return 0
 
@@ -108,11 +129,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench/run.py", description="Measures Lithouse beside what a user would take instead.")
     default = Path("target") / "release" / "lithouse"
     parser.add_argument("--binary", type=Path, default=ROOT / default, help=f"the Lithouse to measure (default: {default})")
-    parser.add_argument("--quick", action="store_true", help="about a minute: to see that the benchmark works")
+    parser.add_argument("--quick", action="store_true", help="some minutes: to see that the benchmark works")
     parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be given more than once")
     parser.add_argument("--generator", choices=("auto", "wrk", "own"), default="auto", help="who asks (default: wrk if there)")
     parser.add_argument("--work", type=Path, help="where folders are made for the time being (default: the system's)")
-    parser.add_argument("--write", action="store_true", help="keep the tables as docs/benchmarks.md")
+    parser.add_argument("--write", action="store_true", help="keep the tables as docs/benchmarks.md and docs/benchmarks-snippets.md")
     options = parser.parse_args(arguments)
     options.binary = options.binary.resolve()
     options.command = _command(options)
@@ -152,12 +173,25 @@ class Measuring:
         self._bench = Bench(options.binary, Path(sys.executable).resolve(), work, say)
         self._deploys = Deploys(self._bench)
         self._load = machine.load()
+        self._versions: list[str] = []
 
     def _wants(self, part: str) -> bool:
         return not self._options.only or part in self._options.only
 
-    def all(self) -> str:
-        """Measures everything that is wanted and returns the document."""
+    def all(self) -> dict[str, str]:
+        """Measures everything that is wanted and returns the documents by their names."""
+        sections = {}
+        if any(self._wants(part) for part in PARTS if part != "snippets"):
+            sections["benchmarks.md"] = self._apps()
+        if self._wants("snippets"):
+            snippets = part_snippets.Snippets(self._bench, self._generator, self._deploys.uv)
+            sections["benchmarks-snippets.md"] = snippets.all(self._plan.snippets)
+            self._versions += [f"{name} {version}" for name, version in sorted(snippets.libraries.items())]
+        head = "\n".join([_HEAD.format(command=self._options.command), self._machine()])
+        return {name: "\n".join([head, *(section.markdown() for section in some)]) for name, some in sections.items()}
+
+    def _apps(self) -> list[Section]:
+        """What is measured of apps."""
         plan = self._plan
         if self._wants("deploy"):
             self._deploys.cold(plan.cold)
@@ -184,8 +218,8 @@ class Measuring:
             memory.by_hand(environment, plan.apps, self._say)
             sections.append(memory.section)
         sections[-1].notes += server.notes
-        head = [_HEAD.format(command=self._options.command), self._machine(environment)]
-        return "\n".join([*head, *(section.markdown() for section in sections)])
+        self._versions += [f"Streamlit {version_in(environment, 'streamlit')}", f"pandas {version_in(environment, 'pandas')}"]
+        return sections
 
     def _deploy(self, server: Lithouse, count: int) -> list[dict[str, Any]]:
         """Deploys the app so many times, each visited once, and returns their resources."""
@@ -208,15 +242,14 @@ class Measuring:
             rounds, seconds = self._plan.request_rounds, self._plan.request_seconds
             return part_requests.measure(self._generator, addresses, rounds, seconds, self._say)
 
-    def _machine(self, environment: Path) -> str:
+    def _machine(self) -> str:
         """What all of it was measured on and with."""
         binary, python = self._bench.binary, self._bench.python
         before, after = self._load, machine.load()
         tools = [
             machine.version(binary, "--version") + f" ({binary.parent.name} build)",
             machine.version(python, "--version"),
-            f"Streamlit {version_in(environment, 'streamlit')}",
-            f"pandas {version_in(environment, 'pandas')}",
+            *dict.fromkeys(self._versions),
             self._uv(),
             machine.version(python, "-m", "pip", "--version"),
         ]
@@ -234,8 +267,8 @@ class Measuring:
 
     def _uv(self) -> str:
         """The uv that Lithouse used: it takes the one in PATH, or fetches one within what is measured."""
-        fetched = self._bench.work / "data-main" / "tools" / "uv"
-        if fetched.is_file():
+        fetched = next(self._bench.work.glob("data-*/tools/uv"), None)
+        if fetched is not None:
             return machine.version(fetched, "--version").split(" (")[0] + " (fetched by Lithouse within its times)"
         return machine.version("uv", "--version").split(" (")[0]
 

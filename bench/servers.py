@@ -40,23 +40,30 @@ class Address:
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Asks once, on a connection of its own."""
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)) as connection:
-            connection.request("GET", self.path + path)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
+        return ask_once(self.port, "GET", self.path + path)
 
     def is_healthy(self) -> bool:
         """Whether the app behind it answers as Streamlit does when it is well."""
         return self.get("_stcore/health") == (200, b"ok")
 
 
+def ask_once(
+    port: int, method: str, path: str, body: bytes | None = None, kind: str = "", *, seconds: float = ANSWER_SECONDS
+) -> tuple[int, bytes]:
+    """Asks a server on loopback once, on a connection of its own."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=seconds)) as connection:
+        connection.request(method, path, body, {"Content-Type": kind} if kind else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
 class Lithouse:
-    """One server of ours over a data folder of its own."""
+    """One server of ours over a data folder of its own, which may be there already."""
 
     def __init__(self, binary: Path, python: Path, data: Path, settings: Mapping[str, str]) -> None:
         self.data = data
         self.notes: list[str] = []
-        data.mkdir(parents=True)
+        data.mkdir(parents=True, exist_ok=True)
         command: list[str | Path] = [binary, "serve", "--data", data, "--listen", "127.0.0.1:0", "--python", python]
         self.server = Server(command, data, clean_environment(settings))
         try:
@@ -72,14 +79,14 @@ class Lithouse:
 
     def api(self, method: str, path: str, body: bytes | None = None, kind: str = "") -> Any:  # noqa: ANN401 (it is JSON)
         """Sends one request to the API and returns what it answers."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=ANSWER_SECONDS)
-        with contextlib.closing(connection):
-            connection.request(method, f"/api{path}", body, {"Content-Type": kind} if kind else {})
-            answer = connection.getresponse()
-            content = answer.read()
-        if not 200 <= answer.status < 300:
-            raise BenchError(f"{method} /api{path} answered {answer.status}: {content.decode(errors='replace')}")
+        status, content = ask_once(self.port, method, f"/api{path}", body, kind)
+        if not 200 <= status < 300:
+            raise BenchError(f"{method} /api{path} answered {status}: {content.decode(errors='replace')}")
         return json.loads(content) if content else None
+
+    def health(self) -> Any:  # noqa: ANN401 (it is JSON)
+        """What it tells an operator of itself."""
+        return json.loads(ask_once(self.port, "GET", "/health")[1])
 
     def deploy(self, key: str) -> str:
         """Uploads the app and returns its id, without waiting for it."""

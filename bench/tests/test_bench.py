@@ -20,6 +20,8 @@ import memory
 import processes
 import report
 import session
+import snippet_sides
+import snippet_traces
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -37,6 +39,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
         self.close_connection = self.path == "/closes"
+
+    def do_POST(self) -> None:
+        """Answers with what was sent."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -87,6 +97,41 @@ class Asking(unittest.TestCase):
                 found = load.Generator(wanted).measure(url + "/", 2, 1)
                 self.assertGreater(found.rate, 1, wanted)
                 self.assertEqual(found.errors, 0, wanted)
+
+    def test_what_is_sent_arrives_and_an_answer_without_the_expected_words_is_an_error(self) -> None:
+        body = '{"code": "print(\\"[[x]]\\")\\n"}'
+        with web() as url:
+            for wanted in ("own", "auto"):
+                generator = load.Generator(wanted)
+                found = generator.measure(url + "/", 2, 1, load.Question(body, '[[x]]\\")\\n'))
+                self.assertEqual(found.errors, 0, wanted)
+                self.assertGreaterEqual(found.p99_ms, found.p95_ms, wanted)
+                wrong = generator.measure(url + "/", 2, 1, load.Question(body, "something else"))
+                self.assertEqual(wrong.errors, wrong.requests, wanted)
+
+    def test_a_pause_is_kept_and_counts_for_no_answer(self) -> None:
+        with web() as url:
+            for wanted in ("own", "auto"):
+                found = load.Generator(wanted).measure(url + "/", 1, 1, load.Question(pause_ms=100))
+                self.assertLessEqual(found.requests, 11, wanted)
+                self.assertLess(found.p50_ms, 100, wanted)
+
+
+class Commands(unittest.TestCase):
+    def command(self, script: str) -> snippet_sides.Command:
+        return snippet_sides.Command([sys.executable, "-c", script], processes.clean_environment())
+
+    def test_a_process_is_started_for_every_run_and_given_the_code(self) -> None:
+        script = "import sys; code = sys.stdin.read(); print('{\"status\":\"success\"}' if code == 'the code' else code)"
+        found = self.command(script).load("the code", 2, 1)
+        self.assertGreaterEqual(found.requests, 2)
+        self.assertEqual(found.errors, 0)
+
+    def test_a_process_that_fails_is_counted_and_its_words_are_told(self) -> None:
+        failing = self.command("raise SystemExit('no such thing')")
+        self.assertIn("no such thing", failing.once(""))
+        found = failing.load("", 1, 1)
+        self.assertEqual(found.errors, found.requests)
 
 
 class Sessions(unittest.TestCase):
@@ -159,6 +204,12 @@ class Processes(unittest.TestCase):
 
 
 class Counting(unittest.TestCase):
+    def test_a_server_without_snippets_has_no_parked_children(self) -> None:
+        found = snippet_traces.Traces.of(os.getpid())
+        self.assertEqual((found.parked, found.cgroups), (0, 0))
+        self.assertGreater(found.descriptors, 2)
+        self.assertGreater(found.mounts, 0)
+
     def test_a_process_is_counted_with_everything_below_it(self) -> None:
         script = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
         with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE) as child:
