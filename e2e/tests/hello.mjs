@@ -14,6 +14,7 @@ const allowed = [
   { pattern: /^failed: \S+\/media\/[0-9a-f]+\.jpg net::ERR_ABORTED$/, why: "the animation replaces its picture while the browser fetches it" },
   { pattern: /^answer: 404 \S+\/media\/[0-9a-f]+\.jpg$/, why: "the animation replaces its picture before the browser fetches it" },
   { pattern: /^console: Failed to load resource: .* 404 .*\/media\/[0-9a-f]+\.jpg\)$/, why: "the browser tells the same" },
+  { pattern: /^console: Client Error: Image source error - \S+\/media\/[0-9a-f]+\.jpg /, why: "and so does the page" },
 ];
 
 export function hello(lab, version) {
