@@ -141,7 +141,7 @@ def _list_of(values: Any) -> Any:
 
 
 def _side(length: Any, default: int) -> int:
-    if isinstance(length, (int, float)) and math.isfinite(length) and 1 <= length <= 1_000_000:
+    if isinstance(length, (int, float)) and math.isfinite(length) and 1 <= length <= limits.PLOTLY_SIDE:
         return round(length)
     return default
 

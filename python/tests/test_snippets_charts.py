@@ -147,6 +147,9 @@ class Plotly(InLab):
     def test_size_is_the_layouts(self) -> None:
         (chart,) = self.charts("fig = go.Figure(layout=dict(width=300, height=200.4))")
         self.assertEqual((chart["width"], chart["height"]), (300, 200))
+        # The server takes no longer side, and would call the whole result unreadable.
+        (chart,) = self.charts("fig = go.Figure(layout=dict(width=100_000, height=100_001))")
+        self.assertEqual((chart["width"], chart["height"]), (100_000, 450))
 
     def test_data_is_plain_json(self) -> None:
         code = """

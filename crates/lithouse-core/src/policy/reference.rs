@@ -52,10 +52,7 @@ fn page() -> Result<String, std::fmt::Error> {
 
 fn write_modules(page: &mut String) -> std::fmt::Result {
     writeln!(page, "\n## Libraries\n\nAllowed with all their submodules: {}.", list(&modules::LIBRARIES))?;
-    writeln!(
-        page,
-        "`[snippets] libraries` of the configuration says it otherwise; what stands there goes before every refusal.\n"
-    )?;
+    writeln!(page, "`[snippets] libraries` of the configuration adds to them; what stands there goes before every refusal.\n")?;
     for (library, parts) in modules::COMPANIONS {
         writeln!(page, "- With `{library}` come {}.", list(parts))?;
     }
