@@ -224,7 +224,9 @@ impl Lifecycle {
                 life.retire(process.instance, &mut effects);
             }
         }
-        if let Some((release, proven)) = stored.pending {
+        if let Some((release, proven)) = stored.pending
+            && life.desired != Desired::Deleted
+        {
             life.begin_candidate(release, proven, &mut effects);
         }
         match life.desired {

@@ -400,3 +400,20 @@ fn whatever_happens_no_process_is_forgotten_and_a_deletion_always_comes_to_its_e
         assert!(purged, "seed {seed}");
     }
 }
+
+#[test]
+fn a_deletion_that_goes_on_after_a_crash_prepares_nothing_of_what_was_on_its_way() {
+    let stored = Stored {
+        desired: Desired::Deleted,
+        restart_on_crash: true,
+        active: Some(R1),
+        pending: Some((R2, false)),
+        failed: None,
+        unproved: None,
+        standing: None,
+    };
+    let (_, effects) = Lifecycle::resume(stored.clone(), Vec::new());
+    assert_eq!(effects, [Effect::Purge]);
+    let (_, effects) = Lifecycle::resume(Stored { active: None, ..stored }, Vec::new());
+    assert_eq!(effects, [Effect::Purge]);
+}
