@@ -58,6 +58,55 @@ impl fmt::Display for AppStatus {
     }
 }
 
+/// Who says that an app is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Somebody uploaded it.
+    Deployed,
+    /// The folder of apps holds it.
+    Folder,
+    /// The configuration names it.
+    Configured,
+}
+
+impl Origin {
+    /// The word that is stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployed => "deployed",
+            Self::Folder => "folder",
+            Self::Configured => "configured",
+        }
+    }
+
+    /// Whether it comes and goes with a folder or a configuration, and its files are a person's.
+    pub fn is_declared(self) -> bool {
+        match self {
+            Self::Deployed => false,
+            Self::Folder | Self::Configured => true,
+        }
+    }
+}
+
+impl FromStr for Origin {
+    type Err = UnknownOrigin;
+
+    fn from_str(word: &str) -> Result<Self, Self::Err> {
+        match word {
+            "deployed" => Ok(Self::Deployed),
+            "folder" => Ok(Self::Folder),
+            "configured" => Ok(Self::Configured),
+            other => Err(UnknownOrigin(other.to_owned())),
+        }
+    }
+}
+
+/// A word that is not an origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not where an app can come from")]
+pub struct UnknownOrigin(String);
+
 /// What people want of an app. It is what is stored; the world is brought to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -9,6 +9,7 @@ pub mod app;
 pub mod ending;
 pub mod id;
 pub mod lifecycle;
+pub mod limits;
 pub mod policy;
 pub mod restart;
 pub mod route;

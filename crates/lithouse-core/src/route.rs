@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use serde::{Deserialize, Serialize};
+
 use crate::app::AppStatus;
 use crate::id::AppId;
 
@@ -20,9 +22,11 @@ pub enum Upstream {
 }
 
 /// Whether the app sees its path with or without `/apps/<name>`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PathPrefix {
     /// The path is passed on as it came (Streamlit with `server.baseUrlPath`).
+    #[default]
     Keep,
     /// The prefix is taken off, and `X-Forwarded-Prefix` tells it.
     Strip,

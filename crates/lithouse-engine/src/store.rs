@@ -16,7 +16,7 @@ use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 
-pub use record::{AppRecord, ReleaseRecord, ReleaseState};
+pub use record::{AppRecord, Recipe, ReleaseRecord, ReleaseState};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
 
@@ -103,7 +103,8 @@ impl Store {
         let mut transaction = self.pool.begin().await?;
         sqlx::query(
             "INSERT INTO apps (id, key, url, name, description, folder, desired, active, wanted, head, restart_on_crash, env, \
-             cookie_secret, created_at, last_used_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             cookie_secret, created_at, last_used_at, origin, recipe, limits, fingerprint) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(app.id.as_str())
         .bind(app.key.as_ref().map(Key::as_str))
@@ -120,6 +121,10 @@ impl Store {
         .bind(&app.cookie_secret)
         .bind(app.created_at_ms)
         .bind(app.last_used_at_ms)
+        .bind(app.origin.as_str())
+        .bind(record::to_json(&app.recipe)?)
+        .bind(record::to_json(&app.limits)?)
+        .bind(&app.fingerprint)
         .execute(&mut *transaction)
         .await
         .map_err(|error| taken(error, app))?;
@@ -249,16 +254,25 @@ impl Store {
         Ok(())
     }
 
-    /// Stores what people may change of an app: name, description, variables and the restart wish.
+    /// Stores all that may change of an app but what is wanted of it and of its releases.
     pub async fn update(&self, app: &AppRecord) -> Result<(), StoreError> {
-        sqlx::query("UPDATE apps SET name = ?, description = ?, env = ?, restart_on_crash = ? WHERE id = ?")
+        let statement = "UPDATE apps SET url = ?, name = ?, description = ?, env = ?, restart_on_crash = ?, folder = ?, \
+             origin = ?, recipe = ?, limits = ?, fingerprint = ? WHERE id = ?";
+        sqlx::query(statement)
+            .bind(app.url.as_ref().map(Key::as_str))
             .bind(&app.name)
             .bind(&app.description)
             .bind(record::env_text(&app.env))
             .bind(app.restart_on_crash)
+            .bind(app.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned()))
+            .bind(app.origin.as_str())
+            .bind(record::to_json(&app.recipe)?)
+            .bind(record::to_json(&app.limits)?)
+            .bind(&app.fingerprint)
             .bind(app.id.as_str())
             .execute(&self.pool)
-            .await?;
+            .await
+            .map_err(|error| taken(error, app))?;
         Ok(())
     }
 
@@ -333,6 +347,9 @@ fn taken(error: sqlx::Error, app: &AppRecord) -> StoreError {
 
 #[cfg(test)]
 mod tests {
+    use lithouse_core::app::Origin;
+    use lithouse_core::limits::Limits;
+
     use super::*;
 
     #[tokio::test]
@@ -350,5 +367,31 @@ mod tests {
             drop(store);
             std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         }
+    }
+
+    #[tokio::test]
+    async fn a_database_of_before_apps_were_declared_keeps_every_app_and_release() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lithouse.db");
+        let old = SqlitePool::connect_with(SqliteConnectOptions::new().filename(&path).create_if_missing(true)).await.unwrap();
+        let before = Migrator {
+            migrations: MIGRATOR.iter().filter(|migration| migration.version == 1).cloned().collect::<Vec<_>>().into(),
+            ..Migrator::DEFAULT
+        };
+        before.run(&old).await.unwrap();
+        let rows = "INSERT INTO apps (id, key, name, folder, desired, head, cookie_secret, created_at) VALUES \
+             ('a7c1e0f2b9f84a62', 'sales', 'Sales', NULL, 'running', 1, 'x', 5), \
+             ('a7c1e0f2b9f84a63', NULL, 'Here', '/srv/here', 'stopped', 0, 'x', 6); \
+             INSERT INTO releases (app, number, state, entry, created_at) VALUES ('a7c1e0f2b9f84a62', 1, 'ready', 'app.py', 5);";
+        sqlx::raw_sql(rows).execute(&old).await.unwrap();
+        old.close().await;
+
+        let store = Store::open(&path).await.unwrap();
+        let apps = store.apps().await.unwrap();
+        let seen: Vec<_> = apps.iter().map(|app| (app.name.as_str(), app.origin, app.limits)).collect();
+        assert_eq!(seen, [("Sales", Origin::Deployed, Limits::default()), ("Here", Origin::Folder, Limits::default())]);
+        assert_eq!(store.releases(&apps[0].id).await.unwrap().len(), 1);
+        store.remove(&apps[0].id).await.unwrap();
+        assert_eq!(store.releases(&apps[0].id).await.unwrap().len(), 0, "a release goes with its app");
     }
 }

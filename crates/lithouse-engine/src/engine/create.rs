@@ -4,14 +4,15 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lithouse_core::app::Desired;
+use lithouse_core::app::{Desired, Origin};
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
+use lithouse_core::limits::Limits;
 
 use super::{Engine, EngineError};
 use crate::app::{AppTask, AppView, AskError, blocking, take_release};
 use crate::bundle;
 use crate::shared::{now_ms, random_bytes};
-use crate::store::{AppRecord, ReleaseRecord, StoreError};
+use crate::store::{AppRecord, Recipe, ReleaseRecord, StoreError};
 
 /// A new app whose files lie in a folder of ours.
 #[derive(Debug)]
@@ -61,6 +62,10 @@ pub(super) fn new_record(key: Option<Key>, name: Option<String>, description: St
         key,
         url: None,
         description,
+        origin: if folder.is_some() { Origin::Folder } else { Origin::Deployed },
+        recipe: Recipe::default(),
+        limits: Limits::default(),
+        fingerprint: None,
         folder,
         desired: Desired::Running,
         active: None,

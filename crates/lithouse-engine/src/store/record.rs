@@ -4,8 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use lithouse_core::app::Desired;
+use lithouse_core::app::{Desired, Origin};
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
+use lithouse_core::limits::Limits;
+use lithouse_core::route::PathPrefix;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
@@ -26,6 +30,14 @@ pub struct AppRecord {
     pub description: String,
     /// The folder of an app that is served in place.
     pub folder: Option<PathBuf>,
+    /// Who says that it is there.
+    pub origin: Origin,
+    /// How it is run.
+    pub recipe: Recipe,
+    /// What it may take.
+    pub limits: Limits,
+    /// Tells its files from what they were when its process was started, if they are a person's folder.
+    pub fingerprint: Option<String>,
     /// What people want of it.
     pub desired: Desired,
     /// The release that visitors get.
@@ -44,6 +56,20 @@ pub struct AppRecord {
     pub created_at_ms: i64,
     /// When it was last asked for.
     pub last_used_at_ms: Option<i64>,
+}
+
+/// How an app is run, where that is not left to us.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Recipe {
+    /// The virtual environment that it runs in.
+    pub venv: Option<PathBuf>,
+    /// Its internal port.
+    pub port: Option<u16>,
+    /// A shell line that serves on `$PORT`, for what is not a Streamlit script.
+    pub command: Option<String>,
+    /// Whether an app with a command sees its path with the prefix.
+    pub prefix: PathPrefix,
 }
 
 impl AppRecord {
@@ -66,12 +92,16 @@ impl AppRecord {
             name: row.try_get("name")?,
             description: row.try_get("description")?,
             folder: row.try_get::<Option<String>, _>("folder")?.map(PathBuf::from),
+            origin: parsed(&row.try_get::<String, _>("origin")?)?,
+            recipe: from_json(&row.try_get::<String, _>("recipe")?)?,
+            limits: from_json(&row.try_get::<String, _>("limits")?)?,
+            fingerprint: row.try_get("fingerprint")?,
             desired: parsed(&row.try_get::<String, _>("desired")?)?,
             active: row.try_get::<Option<u32>, _>("active")?.map(ReleaseNumber),
             wanted: row.try_get::<Option<u32>, _>("wanted")?.map(ReleaseNumber),
             head: ReleaseNumber(row.try_get("head")?),
             restart_on_crash: row.try_get("restart_on_crash")?,
-            env: serde_json::from_str(&env).map_err(|error| StoreError::Damaged(error.to_string()))?,
+            env: from_json(&env)?,
             cookie_secret: row.try_get("cookie_secret")?,
             created_at_ms: row.try_get("created_at")?,
             last_used_at_ms: row.try_get("last_used_at")?,
@@ -81,6 +111,14 @@ impl AppRecord {
 
 pub(super) fn env_text(env: &BTreeMap<String, String>) -> String {
     env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<serde_json::Value>().to_string()
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Damaged(error.to_string()))
+}
+
+fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|error| StoreError::Damaged(error.to_string()))
 }
 
 fn parsed<T>(text: &str) -> Result<T, StoreError>
