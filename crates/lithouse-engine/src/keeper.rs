@@ -6,7 +6,7 @@
 //! The server may die and come back at any time; it connects again, asks for the list, and has missed nothing. If the keeper
 //! dies, its apps die with it, and the next keeper of the same home clears what is left of them.
 //!
-//! [`run`] is the process itself. [`Keeper`] is the server's handle on it. All else is private to the two.
+//! [`run()`] is the process itself. [`Keeper`] is the server's handle on it. All else is private to the two.
 
 mod belonging;
 mod client;
