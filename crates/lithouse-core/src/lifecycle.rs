@@ -307,6 +307,16 @@ impl Lifecycle {
         }
     }
 
+    /// Whether it should run, does not, and nobody stopped it: it failed, crashed, or waits for its next try.
+    pub fn has_stopped_by_itself(&self) -> bool {
+        let is_down = match (&self.candidate, self.active) {
+            (Some(_), None) => false,
+            (None, None) => self.failed.is_some(),
+            (_, Some(_)) => self.main.has_stopped_by_itself(),
+        };
+        self.desired == Desired::Running && is_down
+    }
+
     /// Every process of the app that may be alive.
     pub fn instances(&self) -> Vec<InstanceId> {
         let main = self.main.instance().cloned();

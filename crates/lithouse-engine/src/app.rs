@@ -4,6 +4,7 @@
 //! `lithouse-core` decides what happens; this performs it and reports back what came of it.
 
 mod ask;
+mod declare;
 mod folder;
 mod launch;
 mod perform;
@@ -31,7 +32,8 @@ use crate::ports::Port;
 use crate::shared::Shared;
 use crate::store::{AppRecord, ReleaseRecord, ReleaseState, StoreError};
 
-pub use ask::{Ask, AskError, Change};
+pub use ask::{Ask, AskError, Change, Naming};
+pub(crate) use declare::{Done, Redeclared};
 pub use folder::FolderError;
 pub(crate) use folder::{blocking, take_release};
 pub use view::AppView;
@@ -44,6 +46,8 @@ pub(crate) enum Message {
     Prepared(ReleaseNumber, Launchable, OwnedSemaphorePermit),
     /// Somebody wants something; told once it is stored and begun.
     Ask(Ask, oneshot::Sender<Result<(), AskError>>),
+    /// What a folder or the configuration says of the app now; told what came of it once that is stored and begun.
+    Declared(Box<Redeclared>, oneshot::Sender<Result<Done, AskError>>),
     /// What the keeper holds of this app, after the server came (back) to it.
     Census(Vec<InstanceReport>),
     /// The removal of what is left should be tried once more.
@@ -57,11 +61,13 @@ pub(crate) struct Launchable {
     pub(crate) entry: String,
     /// Keeps the environment from being collected; none for an app's own `venv`.
     held: Option<Environment>,
+    /// What the files were before anything was made of them, if they are a person's folder.
+    fingerprint: Option<String>,
 }
 
 impl Launchable {
     fn of(environment: Environment, entry: String) -> Self {
-        Self { venv: environment.path.clone(), entry, held: Some(environment) }
+        Self { venv: environment.path.clone(), entry, held: Some(environment), fingerprint: None }
     }
 }
 
@@ -80,10 +86,25 @@ impl AppHandle {
         answered.await.map_err(|_| AskError::Gone)?
     }
 
+    /// Tells the app what is declared of it, and waits until that is stored and begun.
+    pub(crate) async fn redeclare(&self, declared: Redeclared) -> Result<Done, AskError> {
+        let (answer, answered) = oneshot::channel();
+        self.inbox.send(Message::Declared(Box::new(declared), answer)).map_err(|_| AskError::Gone)?;
+        answered.await.map_err(|_| AskError::Gone)?
+    }
+
     /// Sends what happened. An app whose task is over needs no news.
     pub(crate) fn tell(&self, message: Message) {
         let _ = self.inbox.send(message);
     }
+}
+
+/// What the keeper holds of an app at the start of its task.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    pub(crate) reports: Vec<InstanceReport>,
+    /// Whether what its process is made of has changed since that was started.
+    pub(crate) is_replaced: bool,
 }
 
 /// One process of the app.
@@ -110,29 +131,43 @@ pub(crate) struct AppTask {
     preparing: HashMap<ReleaseNumber, JoinHandle<()>>,
     /// A port that was promised before there was a process.
     promised: Option<Port>,
+    /// What the files of a person's folder were when the start that is under way was asked for.
+    starting_as: Option<String>,
+    /// What is to be done first, and what the keeper held then.
+    first: Option<(Vec<Effect>, Census)>,
     epoch: Instant,
     is_purged: bool,
 }
 
 impl AppTask {
-    /// Takes up an app's life: what is stored of it, and the processes of it that the keeper holds.
-    pub(crate) async fn start(
-        shared: Arc<Shared>,
-        record: AppRecord,
-        census: Vec<InstanceReport>,
-        promised: Option<Port>,
-    ) -> Result<AppHandle, StoreError> {
+    /// Takes up the life of an app whose rows are stored.
+    pub(crate) async fn start(shared: Arc<Shared>, record: AppRecord, promised: Option<Port>) -> Result<AppHandle, StoreError> {
         let releases = shared.store.releases(&record.id).await?;
-        let (life, effects) = Lifecycle::resume(stored(&record, &releases), found(&census));
+        let mut task = Self::prepare_to_run(shared, record, &releases, Census::default());
+        task.promised = promised;
+        task.refresh_folder().await;
+        task.publish();
+        task.shared.registry.publish();
+        let handle = AppHandle { inbox: task.outbox.clone(), view: task.view.subscribe() };
+        tokio::spawn(task.live());
+        Ok(handle)
+    }
+
+    /// Makes an app known, of which the rows are stored and the keeper may hold processes. Its route is made with the next table,
+    /// and nothing is done yet.
+    pub(crate) fn prepare_to_run(shared: Arc<Shared>, record: AppRecord, releases: &[ReleaseRecord], census: Census) -> Self {
+        let (life, effects) = Lifecycle::resume(stored(&record, releases), found(&census.reports));
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (view, watcher) = watch::channel(Arc::new(AppView::of_record(&record)));
         let handle = AppHandle { inbox: outbox.clone(), view: watcher };
         let processes = census
+            .reports
             .iter()
             .filter(|report| matches!(report.state, InstanceState::Alive))
             .map(|report| (report.instance.clone(), Process::adopted(report, &shared)))
             .collect();
-        let mut task = Self {
+        shared.registry.insert(&handle);
+        let task = Self {
             shared,
             record,
             life,
@@ -142,19 +177,33 @@ impl AppTask {
             processes,
             ready: HashMap::new(),
             preparing: HashMap::new(),
-            promised,
+            promised: None,
+            starting_as: None,
+            first: Some((effects, census)),
             epoch: Instant::now(),
             is_purged: false,
         };
-        task.shared.registry.insert(&handle);
-        task.refresh_folder().await;
-        task.publish();
+        task.show();
+        task
+    }
+
+    /// Lets it live.
+    pub(crate) fn begin(self) {
         tokio::spawn(async move {
-            task.perform(effects).await;
-            task.forget_endings(&census).await;
-            task.run().await;
+            self.refresh_folder().await;
+            self.live().await;
         });
-        Ok(handle)
+    }
+
+    async fn live(mut self) {
+        if let Some((effects, census)) = self.first.take() {
+            self.perform(effects).await;
+            self.forget_endings(&census.reports).await;
+            if census.is_replaced && census.reports.iter().any(|report| matches!(report.state, InstanceState::Alive)) {
+                self.replace().await;
+            }
+        }
+        self.run().await;
     }
 
     async fn run(mut self) {
@@ -165,6 +214,11 @@ impl AppTask {
                 Message::Prepared(release, launchable, permit) => self.prepared(release, launchable, permit).await,
                 Message::PurgeAgain => self.purge().await,
                 Message::Census(census) => self.compare(census).await,
+                Message::Declared(declared, answer) => {
+                    let result = self.redeclare(*declared).await;
+                    // Whoever asked may have gone; what is declared stands all the same.
+                    let _ = answer.send(result);
+                }
                 Message::Ask(ask, answer) => {
                     let result = self.answer(ask).await;
                     // Whoever asked may have gone; the wish stands all the same.

@@ -2,6 +2,7 @@
 //! The façade: everything that Lithouse can do with apps. CLI, API and console have no other way in.
 
 mod create;
+mod declare;
 mod files;
 mod hub;
 mod in_place;
@@ -15,6 +16,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use lithouse_core::id::{AppId, ReleaseNumber};
 use lithouse_core::route::RouteTable;
+use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::app::{AppHandle, AppView, Ask, AskError, Change, FolderError};
@@ -27,6 +29,9 @@ use crate::store::{ReleaseRecord, StoreError};
 
 pub use crate::files::{FileEntry, FilesError};
 pub use create::NewApp;
+pub use declare::{Declared, Outcome, PassedOver, Revive};
+pub(crate) use declare::{Difference, Looked, compare, declared_as, to_be_replaced};
+pub use in_place::{FolderApps, apps_of_folder};
 pub use open::OpenError;
 
 pub use crate::ports::NoFreePort;
@@ -80,6 +85,8 @@ pub struct Engine {
     shared: Arc<Shared>,
     sampler: Arc<Sampler>,
     hub: Arc<AbortHandle>,
+    /// One declaration after the other.
+    declaring: Arc<Mutex<()>>,
 }
 
 impl Engine {

@@ -4,7 +4,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use lithouse_core::id::{AppId, ReleaseNumber};
+use lithouse_core::id::{AppId, Key, ReleaseNumber};
 
 /// The data folder, absolute.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,11 @@ impl Home {
     /// The app's own data, which outlives releases.
     pub fn state(&self, app: &AppId) -> PathBuf {
         self.app(app).join("state")
+    }
+
+    /// What an app that a folder or the configuration named had kept when that named it no more, for when it does so again.
+    pub fn kept(&self, key: &Key) -> PathBuf {
+        self.root.join("kept").join(key.as_str())
     }
 
     /// One folder a built environment, named by its key.

@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod engine;
 pub mod environment;
 mod files;
+mod fingerprint;
 pub mod guard;
 pub mod home;
 pub mod keeper;

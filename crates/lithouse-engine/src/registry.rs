@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use lithouse_core::id::AppId;
+use lithouse_core::id::{AppId, Key};
 use lithouse_core::route::{AppRoute, RouteTable, Usage};
 
 use crate::app::AppHandle;
@@ -43,6 +43,14 @@ impl Registry {
             return Some(handle.clone());
         }
         apps.values().find(|handle| handle.view.borrow().key.as_ref().is_some_and(|key| key.as_str() == name)).cloned()
+    }
+
+    /// Whether an app has this name, as its key or in addresses.
+    pub(crate) fn is_taken(&self, name: &Key) -> bool {
+        lock(&self.apps).values().any(|handle| {
+            let view = handle.view.borrow();
+            view.key.as_ref() == Some(name) || view.url.as_ref() == Some(name)
+        })
     }
 
     pub(crate) fn get(&self, app: &AppId) -> Option<AppHandle> {

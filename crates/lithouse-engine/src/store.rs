@@ -5,16 +5,16 @@
 
 mod record;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use lithouse_core::app::Desired;
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
-use sqlx::SqlitePool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{SqliteConnection, SqlitePool};
 
 pub use record::{AppRecord, Recipe, ReleaseRecord, ReleaseState};
 
@@ -70,6 +70,25 @@ impl StoreError {
     }
 }
 
+/// What a declaration changes.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// New apps, each with its first release.
+    pub(crate) create: Vec<(AppRecord, ReleaseRecord)>,
+    /// Apps that changed, each with the script that it runs now.
+    pub(crate) update: Vec<(AppRecord, String)>,
+    /// Apps that should be gone.
+    pub(crate) forget: Vec<AppId>,
+    /// Apps that give their name in addresses up.
+    pub(crate) free: Vec<AppId>,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.create.is_empty() && self.update.is_empty() && self.forget.is_empty() && self.free.is_empty()
+    }
+}
+
 /// The open database.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -101,34 +120,33 @@ impl Store {
     /// Stores a new app together with its first release.
     pub async fn create(&self, app: &AppRecord, release: &ReleaseRecord) -> Result<(), StoreError> {
         let mut transaction = self.pool.begin().await?;
-        sqlx::query(
-            "INSERT INTO apps (id, key, url, name, description, folder, desired, active, wanted, head, restart_on_crash, env, \
-             cookie_secret, created_at, last_used_at, origin, recipe, limits, fingerprint) \
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(app.id.as_str())
-        .bind(app.key.as_ref().map(Key::as_str))
-        .bind(app.url.as_ref().map(Key::as_str))
-        .bind(&app.name)
-        .bind(&app.description)
-        .bind(app.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned()))
-        .bind(app.desired.as_str())
-        .bind(app.active.map(|release| release.0))
-        .bind(app.wanted.map(|release| release.0))
-        .bind(app.head.0)
-        .bind(app.restart_on_crash)
-        .bind(record::env_text(&app.env))
-        .bind(&app.cookie_secret)
-        .bind(app.created_at_ms)
-        .bind(app.last_used_at_ms)
-        .bind(app.origin.as_str())
-        .bind(record::to_json(&app.recipe)?)
-        .bind(record::to_json(&app.limits)?)
-        .bind(&app.fingerprint)
-        .execute(&mut *transaction)
-        .await
-        .map_err(|error| taken(error, app))?;
+        insert_app(&mut transaction, app).await?;
         insert_release(&mut transaction, &app.id, release).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Stores all that a declaration changes, or nothing of it.
+    pub(crate) async fn declare(&self, batch: &Batch) -> Result<(), StoreError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.pool.begin().await?;
+        // Apps may give their names to each other, and one that goes gives its name up.
+        for app in batch.free.iter().chain(&batch.forget) {
+            sqlx::query("UPDATE apps SET url = NULL WHERE id = ?").bind(app.as_str()).execute(&mut *transaction).await?;
+        }
+        for app in &batch.forget {
+            set_desired(&mut transaction, app, Desired::Deleted).await?;
+        }
+        for (app, entry) in &batch.update {
+            update_app(&mut transaction, app).await?;
+            set_entry(&mut transaction, &app.id, entry).await?;
+        }
+        for (app, release) in &batch.create {
+            insert_app(&mut transaction, app).await?;
+            insert_release(&mut transaction, &app.id, release).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }
@@ -137,6 +155,11 @@ impl Store {
     pub async fn apps(&self) -> Result<Vec<AppRecord>, StoreError> {
         let rows = sqlx::query("SELECT * FROM apps ORDER BY created_at, id").fetch_all(&self.pool).await?;
         rows.iter().map(AppRecord::read).collect()
+    }
+
+    /// The ids of all apps.
+    pub(crate) async fn app_ids(&self) -> Result<HashSet<String>, StoreError> {
+        Ok(sqlx::query_scalar("SELECT id FROM apps").fetch_all(&self.pool).await?.into_iter().collect())
     }
 
     /// One app.
@@ -152,6 +175,16 @@ impl Store {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(ReleaseRecord::read).collect()
+    }
+
+    /// The releases of every app, newest first.
+    pub(crate) async fn all_releases(&self) -> Result<HashMap<AppId, Vec<ReleaseRecord>>, StoreError> {
+        let rows = sqlx::query("SELECT * FROM releases ORDER BY number DESC").fetch_all(&self.pool).await?;
+        let mut releases: HashMap<AppId, Vec<ReleaseRecord>> = HashMap::new();
+        for row in &rows {
+            releases.entry(record::app_of(row)?).or_default().push(ReleaseRecord::read(row)?);
+        }
+        Ok(releases)
     }
 
     /// One release.
@@ -246,33 +279,32 @@ impl Store {
 
     /// Stores what people want of an app.
     pub async fn set_desired(&self, app: &AppId, desired: Desired) -> Result<(), StoreError> {
-        sqlx::query("UPDATE apps SET desired = ? WHERE id = ?")
-            .bind(desired.as_str())
-            .bind(app.as_str())
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        let mut connection = self.pool.acquire().await?;
+        set_desired(&mut connection, app, desired).await
     }
 
     /// Stores all that may change of an app but what is wanted of it and of its releases.
     pub async fn update(&self, app: &AppRecord) -> Result<(), StoreError> {
-        let statement = "UPDATE apps SET url = ?, name = ?, description = ?, env = ?, restart_on_crash = ?, folder = ?, \
-             origin = ?, recipe = ?, limits = ?, fingerprint = ? WHERE id = ?";
-        sqlx::query(statement)
-            .bind(app.url.as_ref().map(Key::as_str))
-            .bind(&app.name)
-            .bind(&app.description)
-            .bind(record::env_text(&app.env))
-            .bind(app.restart_on_crash)
-            .bind(app.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned()))
-            .bind(app.origin.as_str())
-            .bind(record::to_json(&app.recipe)?)
-            .bind(record::to_json(&app.limits)?)
-            .bind(&app.fingerprint)
-            .bind(app.id.as_str())
+        let mut connection = self.pool.acquire().await?;
+        update_app(&mut connection, app).await
+    }
+
+    /// Stores all that may change of an app that is served in place, with the script that is run.
+    pub(crate) async fn redeclare(&self, app: &AppRecord, entry: &str) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        update_app(&mut transaction, app).await?;
+        set_entry(&mut transaction, &app.id, entry).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Stores what the files of an app were when its process was started.
+    pub(crate) async fn set_fingerprint(&self, app: &AppId, fingerprint: &str) -> Result<(), StoreError> {
+        sqlx::query("UPDATE apps SET fingerprint = ? WHERE id = ?")
+            .bind(fingerprint)
+            .bind(app.as_str())
             .execute(&self.pool)
-            .await
-            .map_err(|error| taken(error, app))?;
+            .await?;
         Ok(())
     }
 
@@ -314,7 +346,74 @@ fn close_to_others(path: &Path) {
     }
 }
 
-async fn insert_release(connection: &mut sqlx::SqliteConnection, app: &AppId, release: &ReleaseRecord) -> Result<(), StoreError> {
+async fn insert_app(connection: &mut SqliteConnection, app: &AppRecord) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO apps (id, key, url, name, description, folder, desired, active, wanted, head, restart_on_crash, env, \
+         cookie_secret, created_at, last_used_at, origin, recipe, limits, fingerprint) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(app.id.as_str())
+    .bind(app.key.as_ref().map(Key::as_str))
+    .bind(app.url.as_ref().map(Key::as_str))
+    .bind(&app.name)
+    .bind(&app.description)
+    .bind(app.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned()))
+    .bind(app.desired.as_str())
+    .bind(app.active.map(|release| release.0))
+    .bind(app.wanted.map(|release| release.0))
+    .bind(app.head.0)
+    .bind(app.restart_on_crash)
+    .bind(record::env_text(&app.env))
+    .bind(&app.cookie_secret)
+    .bind(app.created_at_ms)
+    .bind(app.last_used_at_ms)
+    .bind(app.origin.as_str())
+    .bind(record::to_json(&app.recipe)?)
+    .bind(record::to_json(&app.limits)?)
+    .bind(&app.fingerprint)
+    .execute(connection)
+    .await
+    .map_err(|error| taken(error, app))?;
+    Ok(())
+}
+
+async fn update_app(connection: &mut SqliteConnection, app: &AppRecord) -> Result<(), StoreError> {
+    let statement = "UPDATE apps SET url = ?, name = ?, description = ?, env = ?, restart_on_crash = ?, folder = ?, \
+         origin = ?, recipe = ?, limits = ?, fingerprint = ? WHERE id = ?";
+    sqlx::query(statement)
+        .bind(app.url.as_ref().map(Key::as_str))
+        .bind(&app.name)
+        .bind(&app.description)
+        .bind(record::env_text(&app.env))
+        .bind(app.restart_on_crash)
+        .bind(app.folder.as_ref().map(|folder| folder.to_string_lossy().into_owned()))
+        .bind(app.origin.as_str())
+        .bind(record::to_json(&app.recipe)?)
+        .bind(record::to_json(&app.limits)?)
+        .bind(&app.fingerprint)
+        .bind(app.id.as_str())
+        .execute(connection)
+        .await
+        .map_err(|error| taken(error, app))?;
+    Ok(())
+}
+
+async fn set_desired(connection: &mut SqliteConnection, app: &AppId, desired: Desired) -> Result<(), StoreError> {
+    sqlx::query("UPDATE apps SET desired = ? WHERE id = ?").bind(desired.as_str()).bind(app.as_str()).execute(connection).await?;
+    Ok(())
+}
+
+/// The script of an app that is served in place: its only release is its folder.
+async fn set_entry(connection: &mut SqliteConnection, app: &AppId, entry: &str) -> Result<(), StoreError> {
+    sqlx::query("UPDATE releases SET entry = ? WHERE app = ? AND number = 0")
+        .bind(entry)
+        .bind(app.as_str())
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+async fn insert_release(connection: &mut SqliteConnection, app: &AppId, release: &ReleaseRecord) -> Result<(), StoreError> {
     sqlx::query(
         "INSERT INTO releases (app, number, state, served, entry, environment, reason, created_at) \
          VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

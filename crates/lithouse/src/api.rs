@@ -8,6 +8,7 @@ mod file;
 mod health;
 mod log;
 pub(crate) mod problem;
+mod refresh;
 mod release;
 mod snippets;
 mod time;
@@ -28,6 +29,7 @@ use utoipa::openapi::Paths;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
+use crate::refresh::Refresher;
 use crate::{docs, portal};
 use problem::{Code, Problem};
 
@@ -38,6 +40,7 @@ pub(crate) struct Site {
     /// None where the operator turned it off.
     pub(crate) snippets: Option<Snippets>,
     pub(crate) links: Arc<Links>,
+    pub(crate) refresher: Refresher,
 }
 
 /// What absolute links are built from.
@@ -141,6 +144,7 @@ fn documented() -> OpenApiRouter<Site> {
         .routes(under_api(routes!(snippets::execute)))
         .routes(under_api(routes!(snippets::validate)))
         .routes(under_api(routes!(snippets::templates)))
+        .routes(routes!(refresh::refresh))
         .routes(routes!(health::read))
         .routes(under_api(routes!(health::read)))
 }

@@ -21,6 +21,7 @@ mod logs;
 mod open;
 mod output;
 mod power;
+mod refresh;
 mod releases;
 mod resource;
 mod rm;
@@ -43,13 +44,18 @@ use client::Client;
 use failure::Failure;
 use setting::SettingError;
 
-use crate::config::{Around, Config, Environment, data_folder, help_of};
+use crate::config::{Around, Config, Environment, Source, data_folder, help_of};
 
 /// What this process was asked to be.
 #[derive(Debug)]
 pub(crate) enum Invocation {
     /// The server, in the foreground.
-    Serve(Box<Config>),
+    Serve {
+        /// What it goes by.
+        config: Box<Config>,
+        /// How that is read again.
+        source: Source,
+    },
     /// The parent of every app.
     Keeper {
         /// The data folder it works for.
@@ -162,6 +168,12 @@ enum ClientVerb {
     /// Replace an app's process and wait until it runs
     #[command(after_long_help = "Example:\n  lithouse restart sales")]
     Restart(power::PowerArgs),
+    /// Take what changed in the configuration and in the folder of apps
+    ///
+    /// The server reads both again, as it was started. New apps start, changed ones are restarted, those that are gone stop, and
+    /// those that had stopped by themselves start. Nothing else is touched, and nothing at all changes if anything is wrong.
+    #[command(after_long_help = "Example:\n  lithouse refresh")]
+    Refresh(refresh::RefreshArgs),
     /// Print an app's URL and open it in a browser where there is a display
     #[command(after_long_help = "Example:\n  lithouse open sales")]
     Open(open::OpenArgs),
@@ -209,13 +221,16 @@ fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingErr
     };
     let data = |flag| data_folder(flag, environment, &Around::this_process());
     Ok(match cli.verb {
-        Verb::Serve(flags) => Invocation::Serve(Box::new(of_server(*flags, cli.server.url, data_flag)?)),
+        Verb::Serve(flags) => {
+            let (config, source) = of_server(*flags, cli.server.url, data_flag)?;
+            Invocation::Serve { config: Box::new(config), source }
+        }
         Verb::Config(config::ConfigVerb::Show(args)) => {
-            let config = of_server(args.serve, cli.server.url, data_flag)?;
+            let (config, _) = of_server(args.serve, cli.server.url, data_flag)?;
             Invocation::Here(Box::new(HereCall::ShowConfig { config, json: args.json }))
         }
         Verb::Doctor(args) => {
-            let config = of_server(args.serve, cli.server.url, data_flag)?;
+            let (config, _) = of_server(args.serve, cli.server.url, data_flag)?;
             Invocation::Here(Box::new(HereCall::Examine { config, json: args.json }))
         }
         Verb::Keeper => Invocation::Keeper { data: data(data_flag)? },
@@ -278,6 +293,7 @@ async fn perform(call: ClientCall) -> Result<(), Failure> {
         ClientVerb::Start(args) => power::start(&client, &args).await,
         ClientVerb::Stop(args) => power::stop(&client, &args).await,
         ClientVerb::Restart(args) => power::restart(&client, &args).await,
+        ClientVerb::Refresh(args) => refresh::run(&client, &args).await,
         ClientVerb::Open(args) => open::run(&client, &args).await,
         ClientVerb::Releases(args) => releases::run(&client, &args).await,
         ClientVerb::Rollback(args) => rollback::run(&client, &args).await,

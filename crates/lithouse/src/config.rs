@@ -20,6 +20,7 @@ mod reference;
 mod server;
 mod show;
 mod snippets;
+mod source;
 mod suggest;
 mod template;
 #[cfg(test)]
@@ -30,7 +31,7 @@ use std::path::{Path, PathBuf};
 
 use lithouse_core::id::Key;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, Prefix};
 pub(crate) use auth::{Auth, AuthMode};
 pub(crate) use declare::Declaration;
 pub(crate) use environment::Environment;
@@ -42,6 +43,7 @@ pub(crate) use problem::Problems;
 pub(crate) use server::Server;
 pub(crate) use show::Row;
 pub(crate) use snippets::{Sandbox, Snippets};
+pub(crate) use source::Source;
 pub(crate) use template::Template;
 
 use file::File;

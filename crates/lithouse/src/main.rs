@@ -11,6 +11,7 @@ mod docs;
 mod edge;
 mod logging;
 mod portal;
+mod refresh;
 mod serve;
 mod server;
 
@@ -37,7 +38,7 @@ fn main() -> ExitCode {
     match cli::parse() {
         // The keeper must be alone in its process, so nothing may have been started before.
         Invocation::Keeper { data } => told(keep(&data)),
-        Invocation::Serve(config) => told(on_runtime(serve::run(*config)).and_then(|result| result)),
+        Invocation::Serve { config, source } => told(on_runtime(serve::run(*config, source)).and_then(|result| result)),
         Invocation::Here(call) => on_runtime(cli::answer(&call)).unwrap_or_else(|error| told(Err(error))),
         Invocation::Client(call) => on_runtime(cli::run(call)).unwrap_or_else(|error| told(Err(error))),
     }

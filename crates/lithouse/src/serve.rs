@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use lithouse_engine::engine::Engine;
+use lithouse_engine::engine::{Engine, FolderApps, PassedOver};
 use lithouse_engine::home::Home;
 use lithouse_engine::keeper::LogLimits;
 use lithouse_engine::shared::{Settings, now_ms};
@@ -27,8 +27,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::api::{self, Links, Site};
-use crate::config::{AuthMode, Config, Sandbox};
+use crate::config::{AuthMode, Config, Sandbox, Source};
 use crate::edge::{AccessLog, Edge, Gate};
+use crate::refresh::{self, AppsError, Refresher};
 use crate::server;
 use signals::EndSignals;
 
@@ -40,8 +41,8 @@ const PROOF_TIMEOUT: Duration = Duration::from_secs(20);
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Runs the server in the foreground.
-pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
-    refuse_apps(&config)?;
+pub(crate) async fn run(config: Config, source: Source) -> anyhow::Result<()> {
+    let found = found_apps(&config)?;
     let gate = gate(&config)?;
     let home = Home::open(&config.server.data)
         .with_context(|| format!("could not use `{}` as the data folder", config.server.data.display()))?;
@@ -49,8 +50,11 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
     crate::logging::start(&home, config.log.level.as_str(), config.log.keep)?;
     let listener = TcpListener::bind(config.server.listen).await.map_err(|error| not_listening(config.server.listen, &error))?;
     let listen = listener.local_addr()?;
-    let engine = Engine::open(home.clone(), settings(&config, listen)?).await.map_err(anyhow::Error::new)?;
-    let served = serve(&config, &home, gate, listener, &engine).await;
+    let (engine, outcome) =
+        Engine::open(home.clone(), settings(&config, listen)?, found.apps).await.map_err(anyhow::Error::new)?;
+    let passed_over = [found.passed_over, outcome.passed_over].concat();
+    let refresher = Refresher::new(engine.clone(), source, config.clone());
+    let served = serve(&config, &home, gate, listener, &refresher, &engine, &passed_over).await;
     if served.is_err() {
         engine.leave().await;
     }
@@ -59,7 +63,15 @@ pub(crate) async fn run(config: Config) -> anyhow::Result<()> {
 }
 
 /// Serves with an open engine until the server is told to end.
-async fn serve(config: &Config, home: &Home, gate: Gate, listener: TcpListener, engine: &Engine) -> anyhow::Result<()> {
+async fn serve(
+    config: &Config,
+    home: &Home,
+    gate: Gate,
+    listener: TcpListener,
+    refresher: &Refresher,
+    engine: &Engine,
+    passed_over: &[PassedOver],
+) -> anyhow::Result<()> {
     let listen = listener.local_addr()?;
     let links = Arc::new(Links::new(config.server.public_base.as_ref(), listen));
     let snippets = snippets::open(config, home, engine)?;
@@ -68,17 +80,22 @@ async fn serve(config: &Config, home: &Home, gate: Gate, listener: TcpListener, 
         gate,
         scheme: scheme(config),
         proxy: Proxy::new(engine.routes(), Options::default(), now_ms),
-        api: api::router(Site { engine: engine.clone(), snippets: snippets.clone(), links: Arc::clone(&links) }),
+        api: api::router(Site {
+            engine: engine.clone(),
+            snippets: snippets.clone(),
+            links: Arc::clone(&links),
+            refresher: refresher.clone(),
+        }),
         access: AccessLog::open(&home.logs().join("website.log"), config.log.keep).context("could not open the access log")?,
     });
     let control = control_socket(home)?;
     let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
     let serving = tokio::spawn(server::run(edge, listener, control, stop.clone(), tasks.clone()));
-    if let Some(folder) = &config.hosting.folder {
-        serve_folder(engine, folder).await?;
-    }
     // Whoever reads that we listen may tell us to end at once.
     let end = EndSignals::listen()?;
+    for PassedOver { name, reason } in passed_over {
+        say(&format!("not served: `{name}`: {reason}"))?;
+    }
     announce(config, engine, home, &links, gate)?;
     end.told().await;
     say("stopping: every app is ended, and starts again with the next `lithouse serve`")?;
@@ -98,14 +115,12 @@ async fn serve(config: &Config, home: &Home, gate: Gate, listener: TcpListener, 
     ended.map_err(anyhow::Error::new)
 }
 
-/// Better no server than one that serves less than its configuration says.
-fn refuse_apps(config: &Config) -> anyhow::Result<()> {
-    let Some(first) = config.apps.keys().next() else { return Ok(()) };
-    bail!(
-        "{}: apps in the configuration are not served yet\n\
-         hint: put them in a folder, each as `<key>/app.py` such as `apps/{first}/app.py`, and take `apps` out of the configuration",
-        config.file.as_deref().unwrap_or(Path::new("")).display()
-    )
+/// What the configuration and the folder name. Better no server than one without the folder that it was told of.
+fn found_apps(config: &Config) -> anyhow::Result<FolderApps> {
+    refresh::apps(config).map_err(|error| match error {
+        AppsError::NoFolder(_) => anyhow::anyhow!("{error}\nhint: it holds one folder an app, each with an `app.py`"),
+        AppsError::Unreadable { .. } => error.into(),
+    })
 }
 
 /// Only a loopback listener knows who asks; anything else needs the operator's word until there are accounts.
@@ -234,17 +249,6 @@ fn control_socket(home: &Home) -> anyhow::Result<UnixListener> {
         UnixListener::from_std(listener)
     };
     make().with_context(|| format!("could not listen on `{}`", path.display()))
-}
-
-async fn serve_folder(engine: &Engine, folder: &Path) -> anyhow::Result<()> {
-    if !folder.is_dir() {
-        bail!("there is no folder `{}`\nhint: it holds one folder an app, each with an `app.py`", folder.display());
-    }
-    let found = engine.serve_folder(folder).await.map_err(anyhow::Error::new)?;
-    for (name, why) in found.passed_over {
-        say(&format!("not served: `{}`: {why}", folder.join(name).display()))?;
-    }
-    Ok(())
 }
 
 fn announce(config: &Config, engine: &Engine, home: &Home, links: &Links, gate: Gate) -> anyhow::Result<()> {

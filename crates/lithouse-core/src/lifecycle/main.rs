@@ -59,6 +59,15 @@ impl Main {
         }
     }
 
+    pub(super) fn has_stopped_by_itself(&self) -> bool {
+        match self {
+            Self::Waiting { .. } | Self::Crashed { .. } | Self::Failed { .. } => true,
+            Self::Stopped | Self::Preparing { .. } | Self::Starting { .. } | Self::Running { .. } | Self::Stopping { .. } => {
+                false
+            }
+        }
+    }
+
     pub(super) fn is_preparing(&self) -> bool {
         matches!(self, Self::Preparing { .. })
     }

@@ -417,3 +417,30 @@ fn a_deletion_that_goes_on_after_a_crash_prepares_nothing_of_what_was_on_its_way
     let (_, effects) = Lifecycle::resume(Stored { active: None, ..stored }, Vec::new());
     assert_eq!(effects, [Effect::Purge]);
 }
+
+#[test]
+fn an_app_that_is_down_by_nobodys_wish_is_told_from_one_that_is_on_its_way_or_was_stopped() {
+    let crash = || ended(1, Ending::Exited { code: 1 });
+    let given_up = |life: Lifecycle| {
+        let mut life = life;
+        life.set_restart_on_crash(false);
+        life
+    };
+    let no_environment = Event::PrepareFailed { release: R1, reason: "no".to_owned() };
+    for (what, life, has_stopped) in [
+        ("on its way", created(), false),
+        ("running", running(), false),
+        ("its first release failed", created().after([no_environment.clone()]), true),
+        ("waiting for its next try", running().after([crash()]), true),
+        ("crashed", given_up(running()).after([crash()]), true),
+        ("trying again", running().after([crash(), Event::StartAsked]), false),
+        ("cannot be built any more", running().after([crash(), Event::StartAsked, no_environment]), true),
+        ("being stopped", running().after([Event::StopAsked]), false),
+        ("stopped", running().after([Event::StopAsked, stopped(1)]), false),
+        ("stopped after a crash", running().after([crash(), Event::StopAsked]), false),
+        ("being deleted", running().after([Event::DeleteAsked]), false),
+        ("with a newer release on its way", running().after([crash(), released(R2)]), true),
+    ] {
+        assert_eq!(life.has_stopped_by_itself(), has_stopped, "{what}: {life:?}");
+    }
+}

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use lithouse_core::app::Desired;
+use lithouse_core::app::{Desired, Origin};
 use lithouse_core::id::{AppId, ReleaseNumber};
 use lithouse_core::lifecycle::Event;
 
@@ -23,8 +23,10 @@ pub enum Ask {
     Stop,
     /// Replace the process.
     Restart,
-    /// Be gone, with everything that was owned; the folder of an app that is served in place is a person's and stays.
+    /// Be gone, with everything that was owned. An app that a folder or the configuration names does not take it.
     Delete,
+    /// The same for an app that nobody names any more; its folder is a person's and stays.
+    Forget,
     /// Take the files of this folder as a new release; the folder is moved away.
     Release(PathBuf),
     /// Make a new release of the newest files, with one file replaced by this one, which is moved away.
@@ -64,6 +66,9 @@ pub enum AskError {
     /// It is gone.
     #[error("the app is gone")]
     Gone,
+    /// A folder or the configuration names it, and would bring it back.
+    #[error("the app is there because {} names it", .0.claimant())]
+    Declared(Naming),
     /// Its files are a person's folder, which we do not touch.
     #[error("the app is served from the folder `{}`, which Lithouse does not change", .0.display())]
     InPlace(PathBuf),
@@ -92,16 +97,46 @@ pub enum AskError {
     Folder(#[from] FolderError),
 }
 
+/// What names an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// A folder of apps.
+    Folder,
+    /// The configuration.
+    Configuration,
+}
+
+impl Naming {
+    fn of(origin: Origin) -> Option<Self> {
+        match origin {
+            Origin::Deployed => None,
+            Origin::Folder => Some(Self::Folder),
+            Origin::Configured => Some(Self::Configuration),
+        }
+    }
+
+    fn claimant(self) -> &'static str {
+        match self {
+            Self::Folder => "the folder of apps",
+            Self::Configuration => "the configuration",
+        }
+    }
+}
+
 impl AppTask {
     pub(super) async fn answer(&mut self, ask: Ask) -> Result<(), AskError> {
         if self.life.desired() == Desired::Deleted {
-            return if matches!(ask, Ask::Delete) { Ok(()) } else { Err(AskError::BeingDeleted) };
+            return if matches!(ask, Ask::Delete | Ask::Forget) { Ok(()) } else { Err(AskError::BeingDeleted) };
         }
         match ask {
             Ask::Start => self.want(Desired::Running, Event::StartAsked).await,
             Ask::Stop => self.want(Desired::Stopped, Event::StopAsked).await,
             Ask::Restart => self.want(Desired::Running, Event::RestartAsked).await,
-            Ask::Delete => self.want(Desired::Deleted, Event::DeleteAsked).await,
+            Ask::Delete => match Naming::of(self.record.origin) {
+                Some(naming) => Err(AskError::Declared(naming)),
+                None => self.want(Desired::Deleted, Event::DeleteAsked).await,
+            },
+            Ask::Forget => self.want(Desired::Deleted, Event::DeleteAsked).await,
             Ask::Release(folder) => self.release(folder).await,
             Ask::Edit { file, content, copy } => self.edit(file, content, copy).await,
             Ask::Activate(number) => self.activate(number).await,

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::AppTask;
+use crate::home::Home;
 use crate::store::AppRecord;
 
 /// The app's folder could not be changed.
@@ -51,6 +52,7 @@ impl AppTask {
         };
         let refreshed = blocking(move || {
             let folder = home.app(&record.id);
+            take_state_back(&home, &record)?;
             std::fs::create_dir_all(home.state(&record.id)).map_err(FolderError::of("make", &folder))?;
             let files = match &record.folder {
                 Some(folder) => folder.clone(),
@@ -70,12 +72,14 @@ impl AppTask {
         }
     }
 
-    /// Removes all that the app owned on the disk.
+    /// Removes all that the app owned on the disk. What an app kept that is only named no more stays for when it is again: a folder
+    /// that is not mounted, or a mistake in the configuration, must not cost anybody's data.
     pub(super) async fn remove_folder(&self) -> Result<(), FolderError> {
         let home = self.shared.home.clone();
         let record = self.record.clone();
         blocking(move || {
             let folder = home.app(&record.id);
+            put_state_away(&home, &record)?;
             // Out of sight at once, so that what is left after a crash is only rubbish in `tmp`.
             let away = home.tmp().join(format!("deleted-{}", record.id));
             match std::fs::rename(&folder, &away) {
@@ -112,6 +116,37 @@ pub(crate) fn take_release(from: &Path, to: &Path) -> Result<(), FolderError> {
     sync_tree(from)?;
     std::fs::rename(from, to).map_err(FolderError::of("move the release to", to))?;
     std::fs::File::open(parent).and_then(|folder| folder.sync_all()).map_err(FolderError::of("write", parent))
+}
+
+fn put_state_away(home: &Home, record: &AppRecord) -> Result<(), FolderError> {
+    let state = home.state(&record.id);
+    let Some(key) = record.key.as_ref().filter(|_| record.origin.is_declared() && holds_anything(&state)) else {
+        return Ok(());
+    };
+    let kept = home.kept(key);
+    make_parent(&kept)?;
+    match std::fs::remove_dir_all(&kept) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(FolderError::of("remove", &kept)(error)),
+        _ => {}
+    }
+    std::fs::rename(&state, &kept).map_err(FolderError::of("put what the app kept to", &kept))
+}
+
+fn take_state_back(home: &Home, record: &AppRecord) -> Result<(), FolderError> {
+    let state = home.state(&record.id);
+    let kept = record.key.as_ref().filter(|_| record.origin.is_declared()).map(|key| home.kept(key));
+    let Some(kept) = kept.filter(|kept| !state.exists() && kept.is_dir()) else { return Ok(()) };
+    make_parent(&state)?;
+    std::fs::rename(&kept, &state).map_err(FolderError::of("take what the app kept to", &state))
+}
+
+fn holds_anything(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+}
+
+fn make_parent(path: &Path) -> Result<(), FolderError> {
+    let parent = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(parent).map_err(FolderError::of("make", parent))
 }
 
 /// Sees that every file and folder beneath is on the disk: what was accepted survives a power cut.

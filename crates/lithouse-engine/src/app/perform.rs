@@ -79,6 +79,7 @@ impl AppTask {
                         watching: None,
                     };
                     self.processes.insert(instance.clone(), process);
+                    self.started_as(launchable.fingerprint).await;
                     return Event::Spawned { instance, pid: spawned.pid };
                 }
                 // Kept until the end of the search, so that the next one is another.
@@ -87,6 +88,17 @@ impl AppTask {
             }
         }
         not_started(format!("{PORTS_TRIED} ports were in use by other programs"))
+    }
+
+    /// Notes what the files were that the process is made of.
+    async fn started_as(&mut self, fingerprint: Option<String>) {
+        self.starting_as = None;
+        let Some(fingerprint) = fingerprint.filter(|new| self.record.fingerprint.as_ref() != Some(new)) else { return };
+        // What is not stored is found to differ, and the process is replaced once more.
+        if let Err(error) = self.shared.store.set_fingerprint(self.id(), &fingerprint).await {
+            tracing::warn!(app = %self.id(), error = %error, "what the app was started with could not be stored");
+        }
+        self.record.fingerprint = Some(fingerprint);
     }
 
     fn await_health(&mut self, instance: InstanceId) {

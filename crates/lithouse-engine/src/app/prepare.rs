@@ -10,6 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
 use super::{AppTask, Launchable, Message};
 use crate::environment::{BuildLog, Environment, PrepareError, Source, plain_requirements};
+use crate::fingerprint;
 use crate::shared::{Shared, random_bytes};
 use crate::store::{AppRecord, ReleaseRecord, StoreError};
 
@@ -33,9 +34,11 @@ impl AppTask {
         let record = self.record.clone();
         let outbox = self.outbox.clone();
         let task = tokio::spawn(async move {
+            // Before anything is read of them: what changes from now on is another folder than the one that was started.
+            let fingerprint = fingerprint_of(&record).await;
             let message = match find_or_build(&shared, &record, release, &outbox).await {
                 Ok(launchable) => match Arc::clone(&shared.starts).acquire_owned().await {
-                    Ok(permit) => Message::Prepared(release, launchable, permit),
+                    Ok(permit) => Message::Prepared(release, Launchable { fingerprint, ..launchable }, permit),
                     Err(_) => return,
                 },
                 Err(error) => Message::Event(Event::PrepareFailed { release, reason: error.to_string() }),
@@ -57,6 +60,12 @@ impl AppTask {
     }
 }
 
+/// What the files of a person's folder are; nothing of an app whose files are ours.
+async fn fingerprint_of(record: &AppRecord) -> Option<String> {
+    let folder = record.folder.clone()?;
+    tokio::task::spawn_blocking(move || fingerprint::of_folder(&folder)).await.ok()
+}
+
 async fn find_or_build(
     shared: &Shared,
     record: &AppRecord,
@@ -65,9 +74,9 @@ async fn find_or_build(
 ) -> Result<Launchable, PreparationError> {
     let release = shared.store.release(&record.id, number).await?.ok_or(PreparationError::NoRelease(number))?;
     let folder = record.folder.clone().unwrap_or_else(|| shared.home.release(&record.id, number));
-    let own = folder.join("venv");
+    let own = record.recipe.venv.clone().unwrap_or_else(|| folder.join("venv"));
     if record.folder.is_some() && own.join("bin/python").exists() {
-        return Ok(Launchable { venv: own, entry: release.entry, held: None });
+        return Ok(Launchable { venv: own, entry: release.entry, held: None, fingerprint: None });
     }
     // A folder that is served in place may have other requirements by now; a release never has.
     if record.folder.is_none()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use lithouse_core::app::AppStatus;
+use lithouse_core::app::{AppStatus, Desired, Origin};
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
 use lithouse_core::route::{PathPrefix, Target, Upstream};
 use time::OffsetDateTime;
@@ -26,6 +26,12 @@ pub struct AppView {
     pub description: String,
     /// Its canonical path is `/apps/<path_name>/`.
     pub path_name: String,
+    /// Its name in addresses, if it is not the key.
+    pub url: Option<Key>,
+    /// Who says that it is there.
+    pub origin: Origin,
+    /// What people want of it.
+    pub desired: Desired,
     /// Where it is served in place, if it is.
     pub folder: Option<PathBuf>,
     /// What it is doing.
@@ -70,6 +76,9 @@ impl AppView {
             name: record.name.clone(),
             description: record.description.clone(),
             path_name: record.path_name().to_owned(),
+            url: record.url.clone(),
+            origin: record.origin,
+            desired: record.desired,
             folder: record.folder.clone(),
             status: AppStatus::Starting,
             reason: None,
@@ -94,6 +103,13 @@ impl AppView {
 impl AppTask {
     /// Shows others what the app is now, and makes the routes anew if they changed.
     pub(super) fn publish(&self) {
+        if self.show() {
+            self.shared.registry.publish();
+        }
+    }
+
+    /// Shows others what the app is now. True if its route is another than before.
+    pub(super) fn show(&self) -> bool {
         let (status, reason) = self.life.status();
         let serving = self.life.serving().and_then(|instance| self.processes.get(instance));
         let target = match serving {
@@ -115,10 +131,6 @@ impl AppTask {
         };
         let old = self.view.send_replace(Arc::new(view));
         let new = self.view.borrow();
-        let is_same_route = old.target == new.target && old.name == new.name && old.status == new.status;
-        drop(new);
-        if !is_same_route || old.pid.is_none() {
-            self.shared.registry.publish();
-        }
+        old.target != new.target || old.name != new.name || old.path_name != new.path_name
     }
 }

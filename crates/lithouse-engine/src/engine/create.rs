@@ -31,7 +31,7 @@ impl Engine {
     /// Accepts a new app. It is stored, and its start has begun, when this returns.
     pub async fn create(&self, app: NewApp) -> Result<Arc<AppView>, EngineError> {
         if let Some(key) = &app.key
-            && self.shared.registry.find(key.as_str()).is_some()
+            && self.shared.registry.is_taken(key)
         {
             return Err(StoreError::Taken { what: "key", value: key.to_string() }.into());
         }
@@ -47,7 +47,7 @@ impl Engine {
             let _ = tokio::fs::remove_dir_all(folder).await;
             return Err(error.into());
         }
-        let handle = AppTask::start(Arc::clone(&self.shared), record, Vec::new(), Some(promised)).await?;
+        let handle = AppTask::start(Arc::clone(&self.shared), record, Some(promised)).await?;
         let view = Arc::clone(&handle.view.borrow());
         Ok(view)
     }

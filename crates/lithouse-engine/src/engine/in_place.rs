@@ -1,61 +1,61 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Apps that are served from a person's own folder, `<folder>/<key>/app.py`.
+//! A person's own folder of apps, `<folder>/<key>/app.py`, and whose apps may be served.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 
-use lithouse_core::id::{Key, ReleaseNumber};
+use lithouse_core::app::Origin;
+use lithouse_core::id::Key;
+use lithouse_core::limits::Limits;
 
-use super::create::new_record;
-use super::{Engine, EngineError};
-use crate::app::AppTask;
+use super::declare::{Declared, PassedOver};
 use crate::bundle;
-use crate::shared::now_ms;
-use crate::store::ReleaseRecord;
+use crate::store::Recipe;
 
-/// What was found in a folder of apps.
+/// What a folder of apps holds.
 #[derive(Debug, Default)]
-pub struct Found {
-    /// The keys of the apps that are served.
-    pub keys: Vec<Key>,
-    /// Folders that could be apps and are not served, with the reason.
-    pub passed_over: Vec<(String, String)>,
+pub struct FolderApps {
+    /// The apps, by their keys.
+    pub apps: Vec<Declared>,
+    /// Folders that could be apps and cannot be served.
+    pub passed_over: Vec<PassedOver>,
 }
 
-impl Engine {
-    /// Serves every app of a folder that is not served yet.
-    pub async fn serve_folder(&self, folder: &Path) -> Result<Found, EngineError> {
-        let mut found = Found::default();
-        for (name, path) in candidates(folder) {
-            let Some(entry) = bundle::find_entry(&path) else { continue };
-            match name.parse::<Key>() {
-                Ok(_) if !is_ours(&path) => {
-                    let why = "it belongs to another user, and an app would run with the rights of this server";
-                    found.passed_over.push((name, why.to_owned()));
-                }
-                Ok(key) => {
-                    if let Some(app) = self.shared.registry.find(key.as_str()) {
-                        if app.view.borrow().folder.as_deref() != Some(path.as_path()) {
-                            found.passed_over.push((name, "another app has that key".to_owned()));
-                            continue;
-                        }
-                    } else {
-                        let record = new_record(Some(key.clone()), None, String::new(), Some(path));
-                        self.shared.store.create(&record, &ReleaseRecord::accepted(ReleaseNumber(0), entry, now_ms())).await?;
-                        AppTask::start(Arc::clone(&self.shared), record, Vec::new(), None).await?;
-                    }
-                    found.keys.push(key);
-                }
-                Err(error) => found.passed_over.push((name, error.to_string())),
+/// The apps of a folder: each of its folders with a script in it. It blocks.
+pub fn apps_of_folder(folder: &Path) -> std::io::Result<FolderApps> {
+    let mut found = FolderApps::default();
+    for (name, path) in candidates(folder)? {
+        if bundle::find_entry(&path).is_none() {
+            continue;
+        }
+        match name.parse() {
+            Ok(key) => found.apps.push(declared(key, path)),
+            Err(error) => {
+                let hint = Key::suggest(&name).map(|near| format!("; rename the folder, such as `{near}`")).unwrap_or_default();
+                let name = folder.join(&name).display().to_string();
+                found.passed_over.push(PassedOver { name, reason: format!("{error}{hint}") });
             }
         }
-        Ok(found)
+    }
+    Ok(found)
+}
+
+fn declared(key: Key, folder: PathBuf) -> Declared {
+    Declared {
+        name: key.to_string(),
+        key,
+        url: None,
+        description: String::new(),
+        folder,
+        origin: Origin::Folder,
+        recipe: Recipe::default(),
+        limits: Limits::default(),
+        restart_on_crash: true,
     }
 }
 
 /// Whether the folder and its files at the top are this process's user's: an app has the server's rights, so that whoever could
 /// change the app would have them too.
-fn is_ours(folder: &Path) -> bool {
+pub(super) fn is_ours(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let us = rustix::process::geteuid().as_raw();
     let owner = |path: &Path| std::fs::metadata(path).ok().map(|facts| facts.uid());
@@ -64,15 +64,13 @@ fn is_ours(folder: &Path) -> bool {
     std::iter::once(folder.to_owned()).chain(entries).all(|path| owner(&path).is_none_or(|uid| uid == us || uid == 0))
 }
 
-fn candidates(folder: &Path) -> Vec<(String, std::path::PathBuf)> {
-    let Ok(folder) = folder.canonicalize() else { return Vec::new() };
-    let Ok(entries) = std::fs::read_dir(&folder) else { return Vec::new() };
-    let mut candidates: Vec<_> = entries
+fn candidates(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {
+    let mut candidates: Vec<_> = std::fs::read_dir(folder.canonicalize()?)?
         .flatten()
         .filter(|entry| entry.path().is_dir())
         .filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.path())))
         .filter(|(name, _)| !name.starts_with('.') && name != "__pycache__")
         .collect();
     candidates.sort();
-    candidates
+    Ok(candidates)
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From a folder on the disk to a running engine: store, keeper, environments, and every app taken up where it was.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
-use super::{Engine, hub};
-use crate::app::AppTask;
+use super::{Declared, Engine, Outcome, declare, hub};
 use crate::environment::{self, Environments};
 use crate::home::Home;
 use crate::keeper::{CallError, ConnectError, InstanceState, Keeper, KeeperProgram};
@@ -47,8 +47,9 @@ pub enum OpenError {
 }
 
 impl Engine {
-    /// Opens the engine on a data folder that the caller has locked.
-    pub async fn open(home: Home, settings: Settings) -> Result<Self, OpenError> {
+    /// Opens the engine on a data folder that the caller has locked, with the apps that a folder or the configuration names. Every
+    /// app is known when this returns, and its start has begun.
+    pub async fn open(home: Home, settings: Settings, declared: Vec<Declared>) -> Result<(Self, Outcome), OpenError> {
         empty_tmp(&home.tmp()).map_err(|source| OpenError::Write { path: home.tmp(), source })?;
         let launcher = home.tools().join("launch.py");
         write_launcher(&launcher).map_err(|source| OpenError::Write { path: launcher.clone(), source })?;
@@ -79,24 +80,21 @@ impl Engine {
             launcher,
         });
         shared.reserve.take();
-        take_up_apps(&shared).await?;
+        let outcome = take_up_apps(&shared, declared).await?;
         let hub = tokio::spawn(hub::run(Arc::clone(&shared), program, events)).abort_handle();
         shared.collect_environments().await;
-        let engine = Self { shared, sampler: Arc::new(Sampler::default()), hub: Arc::new(hub) };
+        let (sampler, hub, declaring) = (Arc::new(Sampler::default()), Arc::new(hub), Arc::default());
+        let engine = Self { shared, sampler, hub, declaring };
         engine.save_usage_now_and_then();
-        Ok(engine)
+        Ok((engine, outcome))
     }
 }
 
-async fn take_up_apps(shared: &Arc<Shared>) -> Result<(), OpenError> {
+async fn take_up_apps(shared: &Arc<Shared>, declared: Vec<Declared>) -> Result<Outcome, OpenError> {
     let keeper = shared.keeper();
     let mut reports = keeper.list().await?;
-    let records = shared.store.apps().await?;
-    clear_unknown_folders(shared, &records);
-    for record in records {
-        let census = reports.extract_if(.., |report| report.app == record.id).collect();
-        AppTask::start(Arc::clone(shared), record, census, None).await?;
-    }
+    clear_unknown_folders(shared, &shared.store.app_ids().await?);
+    let outcome = declare::take_up(shared, declared, &mut reports).await?;
     for report in reports {
         tracing::warn!(app = %report.app, instance = %report.instance, "ending a process of an app that is not known");
         match report.state {
@@ -104,16 +102,15 @@ async fn take_up_apps(shared: &Arc<Shared>) -> Result<(), OpenError> {
             InstanceState::Ended { .. } => keeper.forget(&report.instance).await?,
         }
     }
-    Ok(())
+    Ok(outcome)
 }
 
 /// Removes folders of apps that were never stored: a crash came between the two. Such a folder has no `meta.json` yet; one that
 /// has it belonged to an app once, which only a lost database explains, so it is left for a person to look at.
-fn clear_unknown_folders(shared: &Shared, records: &[crate::store::AppRecord]) {
+fn clear_unknown_folders(shared: &Shared, known: &HashSet<String>) {
     let Ok(entries) = std::fs::read_dir(shared.home.apps()) else { return };
     for entry in entries.flatten() {
-        let is_known = records.iter().any(|record| entry.file_name() == *record.id.as_str());
-        if is_known {
+        if entry.file_name().to_str().is_some_and(|name| known.contains(name)) {
             continue;
         }
         if entry.path().join("meta.json").exists() {

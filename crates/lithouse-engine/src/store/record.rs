@@ -109,6 +109,11 @@ impl AppRecord {
     }
 }
 
+/// The app that a release's row belongs to.
+pub(super) fn app_of(row: &SqliteRow) -> Result<AppId, StoreError> {
+    parsed(&row.try_get::<String, _>("app")?)
+}
+
 pub(super) fn env_text(env: &BTreeMap<String, String>) -> String {
     env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<serde_json::Value>().to_string()
 }

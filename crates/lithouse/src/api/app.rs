@@ -204,10 +204,10 @@ pub(crate) async fn restart(
     Ok(Json(AppResource::one(&site, &view, &base).await))
 }
 
-problems!(Deleting: ASKED, WRITTEN, OF_APP, STORED, [Code::StillDeleting]);
+problems!(Deleting: ASKED, WRITTEN, OF_APP, STORED, [Code::StillDeleting, Code::Declared]);
 /// Stop an app and remove everything that it owned
 ///
-/// The folder of an app that is served in place stays, and is served again when a start names it.
+/// An app that a folder or the configuration names goes when that does not name it any more, with the next refresh.
 #[utoipa::path(
     delete, path = "/api/apps/{app}", operation_id = "delete_app", tag = "apps",
     params(AppName),

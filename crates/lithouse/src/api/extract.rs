@@ -2,6 +2,7 @@
 //! Decoding with errors in our own shape.
 
 mod body;
+mod controller;
 mod object;
 
 use std::error::Error;
@@ -13,6 +14,7 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
+pub(super) use controller::Controller;
 pub(super) use object::Object;
 
 /// A JSON body.

@@ -6,7 +6,7 @@ mod snippets;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use lithouse_engine::app::AskError;
+use lithouse_engine::app::{AskError, Naming};
 use lithouse_engine::engine::{EngineError, FilesError};
 use lithouse_engine::store::StoreError;
 use serde::Serialize;
@@ -151,6 +151,9 @@ impl From<AskError> for Problem {
         match error {
             AskError::BeingDeleted => Self::new(Code::BeingDeleted, detail),
             AskError::Gone => Self::new(Code::NoSuchApp, detail),
+            AskError::Declared(naming) => {
+                Self::new(Code::Declared, detail).hint(format!("{}; then `lithouse refresh`", way_out(naming)))
+            }
             AskError::InPlace(_) => {
                 Self::new(Code::ServedInPlace, detail).hint("change the files in that folder and restart the app")
             }
@@ -190,6 +193,14 @@ impl From<FilesError> for Problem {
             FilesError::NotAFolder(_) => Self::new(Code::NotAFolder, error.to_string()),
             FilesError::Io { source, .. } => disk(&error, source),
         }
+    }
+}
+
+/// How a person takes an app away that is named somewhere.
+fn way_out(naming: Naming) -> &'static str {
+    match naming {
+        Naming::Folder => "move its folder out of the folder of apps",
+        Naming::Configuration => "take it out of the configuration",
     }
 }
 

@@ -108,13 +108,8 @@ fn table(checks: &[Check]) -> Table {
 /// A configuration that is wrong ends the program before; here is what a right one may still lack.
 fn configuration(config: &Config) -> Check {
     const NAME: &str = "configuration";
-    match (&config.file, config.apps.is_empty()) {
-        (None, _) => Check::ok(NAME, "no file; `lithouse config show` tells what holds"),
-        (Some(file), true) => Check::ok(NAME, format!("`{}`; `lithouse config show` tells what holds", file.display())),
-        (Some(file), false) => Check::fail(
-            NAME,
-            format!("`{}` names apps, which are not served yet", file.display()),
-            "put them in a folder, each as `<key>/app.py`, and take `apps` out of the configuration",
-        ),
+    match &config.file {
+        None => Check::ok(NAME, "no file; `lithouse config show` tells what holds"),
+        Some(file) => Check::ok(NAME, format!("`{}`; `lithouse config show` tells what holds", file.display())),
     }
 }

@@ -111,7 +111,9 @@ impl Failure {
             }
             cause = source.source();
         }
-        output::note(&format!("error: {}", output::plain(&message)));
+        let lines = if self.is_of_configuration() { message.lines().collect() } else { vec![message.as_str()] };
+        let lines: Vec<String> = lines.into_iter().map(output::plain).collect();
+        output::note(&format!("error: {}", lines.join("\n")));
         if let Some(hint) = self.hint() {
             output::note(&format!("hint: {}", output::plain(&hint)));
         }
@@ -158,6 +160,11 @@ impl Failure {
             Self::NotFit(_) => Some("each line with `fail` says what mends it".to_owned()),
             Self::Issues { .. } | Self::Kept(_) | Self::NotUp(_) | Self::Output(_) | Self::Interrupted => None,
         }
+    }
+
+    /// A configuration may be wrong in several places, each of which has its line.
+    fn is_of_configuration(&self) -> bool {
+        matches!(self, Self::Client(error) if error.is_of_configuration())
     }
 
     /// `lithouse logs x | head` is no failure.

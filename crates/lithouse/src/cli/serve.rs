@@ -7,7 +7,7 @@ use clap::Args;
 use url::Url;
 
 use super::setting::SettingError;
-use crate::config::{Around, Config, Environment, SettingFlags};
+use crate::config::{Around, Config, Environment, SettingFlags, Source};
 
 /// The flags as they are typed.
 #[derive(Debug, Args)]
@@ -25,9 +25,9 @@ pub(super) struct ServeFlags {
 }
 
 impl ServeFlags {
-    /// Flags over variables over the file over defaults.
-    pub(super) fn resolve(self, data: Option<PathBuf>, environment: &Environment) -> Result<Config, SettingError> {
-        let flags = self.settings.with_data(data);
-        Ok(Config::resolve(self.config.as_deref(), &flags, environment, &Around::this_process())?)
+    /// Flags over variables over the file over defaults, and how to read them again.
+    pub(super) fn resolve(self, data: Option<PathBuf>, environment: &Environment) -> Result<(Config, Source), SettingError> {
+        let source = Source::new(self.config, self.settings.with_data(data));
+        Ok((source.resolve(environment, &Around::this_process())?, source))
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Every setting with its value and where that comes from.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -25,6 +27,26 @@ impl Config {
     /// Where a setting comes from, by its whole key.
     pub(crate) fn origin(&self, key: &str) -> &Origin {
         self.origins.get(key).unwrap_or(&Origin::Default)
+    }
+
+    /// Whether nobody has said anything of a setting.
+    pub(crate) fn is_default(&self, key: &str) -> bool {
+        *self.origin(key) == Origin::Default
+    }
+
+    /// The settings of a running server that are set differently in another configuration, by their whole keys. Apps and their
+    /// folder are not among them: they are taken while it runs.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
+        let settings = |config: &Self| -> BTreeMap<String, Json> {
+            let rows = config.rows().into_iter().filter(|row| !row.key.starts_with("apps.") && row.key != "hosting.folder");
+            rows.map(|row| (row.key, row.value)).collect()
+        };
+        let (mine, theirs) = (settings(self), settings(other));
+        let differs = |key: &&String| mine.get(*key) != theirs.get(*key);
+        // Of a list of tables, the list.
+        let name = |key: &String| key.split('.').take(2).collect::<Vec<_>>().join(".");
+        let names: BTreeSet<String> = mine.keys().chain(theirs.keys()).filter(differs).map(name).collect();
+        names.into_iter().collect()
     }
 
     /// All of them.

@@ -315,7 +315,7 @@ fn apps_of_a_folder_are_served_in_place_under_their_keys() {
     }
     assert!(server.said().contains("/apps/one/") && server.said().contains("/apps/two/"), "{}", server.said());
     server.put("/api/apps/one/files/app.py", b"x").expect_problem(409, "served_in_place");
-    server.delete("/api/apps/one").expect(204);
-    server.get("/api/apps/one").expect_problem(404, "no_such_app");
-    assert!(server.folder().join("apps/one/app.py").exists());
+    let refused = server.delete("/api/apps/one").expect_problem(409, "declared");
+    assert_eq!(refused["hint"], "move its folder out of the folder of apps; then `lithouse refresh`");
+    assert!(server.folder().join("apps/one/app.py").exists() && server.is_healthy("one"));
 }

@@ -6,6 +6,7 @@ mod apps;
 mod cli;
 mod configuration;
 mod contract;
+mod declared;
 mod documents;
 mod doors;
 mod faults;

@@ -301,7 +301,7 @@ fn the_environment_of_snippets_is_not_collected() {
             program: program(),
         };
         // A start collects what nobody wants.
-        Engine::open(home.clone(), settings).await.unwrap().leave().await;
+        Engine::open(home.clone(), settings, Vec::new()).await.unwrap().0.leave().await;
     });
     assert_eq!(entries(&home.envs()), [kept]);
 }

@@ -93,6 +93,8 @@ codes! {
     ForeignOrigin = FORBIDDEN "foreign_origin",
     /// the operator does not allow the policy `open`
     OpenNotAllowed = FORBIDDEN "open_not_allowed",
+    /// only the control socket of the data folder takes it
+    ControlSocketOnly = FORBIDDEN "control_socket_only",
     /// no app has that id or key
     NoSuchApp = NOT_FOUND "no_such_app",
     /// the app has no such release
@@ -109,6 +111,10 @@ codes! {
     AlreadyActive = CONFLICT "already_active",
     /// the app's files are a person's folder: no releases and no edits
     ServedInPlace = CONFLICT "served_in_place",
+    /// a folder or the configuration names the app, and would bring it back
+    Declared = CONFLICT "declared",
+    /// the configuration, or the folder of apps, cannot be used as it is; nothing has changed
+    InvalidConfiguration = CONFLICT "invalid_configuration",
     /// the app is being deleted
     BeingDeleted = CONFLICT "being_deleted",
     /// a file, a field or the body is larger than allowed

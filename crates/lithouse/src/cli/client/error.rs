@@ -133,6 +133,11 @@ impl ClientError {
         matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })
     }
 
+    /// Whether the server's configuration is wrong.
+    pub(in crate::cli) fn is_of_configuration(&self) -> bool {
+        matches!(self, Self::Refused { problem, .. } if problem.code.as_deref() == Some("invalid_configuration"))
+    }
+
     /// How long to wait before the same question is asked again, if it was refused for this reason alone.
     pub(in crate::cli) fn pause_for(&self, reason: &str) -> Option<Duration> {
         match self {

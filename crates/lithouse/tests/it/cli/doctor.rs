@@ -154,15 +154,3 @@ async fn a_data_folder_that_cannot_be_one_is_a_failure() {
         assert_eq!(data["detail"], "`locked` cannot be written: Permission denied (os error 13)");
     }
 }
-
-#[tokio::test]
-async fn apps_that_the_configuration_names_are_told_before_a_start_fails() {
-    let folder = machine(&[("python3", PYTHON)]);
-    fs::write(folder.path().join("config.json"), "{\"apps\": {\"sales\": {}}}").unwrap();
-    let done = run(doctor(folder.path(), &["--json"])).await.code(1);
-    let told = check(&done, "configuration");
-    assert_eq!(
-        (&told["status"], &told["detail"]),
-        (&json!("fail"), &json!("`config.json` names apps, which are not served yet"))
-    );
-}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Brings a running server to what its configuration and its folder of apps say now. What is wrong changes nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use lithouse_core::route::PathPrefix;
+use lithouse_engine::engine::{self, Declared, Engine, EngineError, FolderApps, Outcome, PassedOver, Revive};
+use lithouse_engine::store::Recipe;
+use tokio::sync::Mutex;
+
+use crate::config::{App, Around, Config, Environment, Prefix, Problems, Source};
+
+/// Why a refresh changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RefreshError {
+    /// The configuration is wrong.
+    #[error(transparent)]
+    Configuration(#[from] Problems),
+    /// The apps cannot be found.
+    #[error(transparent)]
+    Apps(#[from] AppsError),
+    /// The engine did not take it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// The folder of apps cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppsError {
+    /// It is not there.
+    #[error("there is no folder `{}`", .0.display())]
+    NoFolder(PathBuf),
+    /// The system does not let us.
+    #[error("could not read the folder of apps `{}`: {source}", .folder.display())]
+    Unreadable {
+        /// The folder.
+        folder: PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+}
+
+/// What a refresh came to.
+#[derive(Debug)]
+pub(crate) struct Refreshed {
+    /// What became of the apps.
+    pub(crate) outcome: Outcome,
+    /// Settings that are other ones than those that the server was started with.
+    pub(crate) later: Vec<String>,
+}
+
+/// Knows how the server was started, and does it. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Refresher(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    source: Source,
+    started: Config,
+    /// What was last taken. One refresh goes after the other.
+    good: Mutex<Config>,
+}
+
+impl Refresher {
+    /// For a server that was started so.
+    pub(crate) fn new(engine: Engine, source: Source, started: Config) -> Self {
+        // A file that lay there at the start is the server's from then on: its absence is a mistake, not an empty configuration.
+        let source = source.or_file(started.file.clone());
+        let good = Mutex::new(started.clone());
+        Self(Arc::new(Inner { engine, source, started, good }))
+    }
+
+    /// Reads everything again, and takes what changed.
+    pub(crate) async fn refresh(&self, revive: Revive) -> Result<Refreshed, RefreshError> {
+        let mut good = self.0.good.lock().await;
+        let (config, found) = self.read(&good).await?;
+        let outcome = self.0.engine.declare(found.apps, revive).await?;
+        let later = self.0.started.differences(&config);
+        *good = config;
+        let passed_over = [found.passed_over, outcome.passed_over].concat();
+        Ok(Refreshed { outcome: Outcome { passed_over, ..outcome }, later })
+    }
+
+    async fn read(&self, good: &Config) -> Result<(Config, FolderApps), RefreshError> {
+        let config = self.0.source.resolve(&Environment::of_process(), &Around::this_process())?;
+        if let (Some(folder), None) = (&good.hosting.folder, &config.hosting.folder)
+            && good.file.is_none() == config.file.is_none()
+            && good.is_default("hosting.folder")
+        {
+            // It was served because it lay there. Nobody said that its apps should go.
+            return Err(AppsError::NoFolder(folder.clone()).into());
+        }
+        let reading = config.clone();
+        let found = tokio::task::spawn_blocking(move || apps(&reading)).await;
+        let found =
+            found.map_err(|error| AppsError::Unreadable { folder: PathBuf::new(), source: std::io::Error::other(error) })?;
+        Ok((config, found?))
+    }
+}
+
+/// The apps that the configuration names, and those of its folder that it does not. It blocks.
+pub(crate) fn apps(config: &Config) -> Result<FolderApps, AppsError> {
+    let mut all = FolderApps::default();
+    all.apps.extend(config.apps.iter().map(|(key, app)| {
+        let folder = whole(&app.dir);
+        declared(key.clone(), app, folder)
+    }));
+    let Some(folder) = &config.hosting.folder else { return Ok(all) };
+    if !folder.is_dir() {
+        return Err(AppsError::NoFolder(folder.clone()));
+    }
+    let found = engine::apps_of_folder(folder);
+    let found = found.map_err(|source| AppsError::Unreadable { folder: folder.clone(), source })?;
+    all.passed_over.extend(found.passed_over);
+    for app in found.apps {
+        match all.apps.iter().find(|named| named.key == app.key) {
+            None => all.apps.push(app),
+            Some(named) if named.folder == app.folder => {}
+            Some(named) => {
+                let name = folder.join(app.key.as_str()).display().to_string();
+                let reason = format!("the configuration has an app of that key in `{}`", named.folder.display());
+                all.passed_over.push(PassedOver { name, reason });
+            }
+        }
+    }
+    Ok(all)
+}
+
+fn declared(key: lithouse_core::id::Key, app: &App, folder: PathBuf) -> Declared {
+    let prefix = match (&app.command, app.prefix) {
+        (Some(_), Prefix::Strip) => PathPrefix::Strip,
+        (Some(_), Prefix::Keep) | (None, _) => PathPrefix::Keep,
+    };
+    Declared {
+        key,
+        name: app.name.clone(),
+        url: app.url.clone(),
+        description: app.description.clone(),
+        folder,
+        origin: lithouse_core::app::Origin::Configured,
+        recipe: Recipe { venv: app.venv.as_deref().map(absolute), port: app.port, command: app.command.clone(), prefix },
+        limits: lithouse_core::limits::Limits::default(),
+        restart_on_crash: app.restart_on_crash,
+    }
+}
+
+/// The path as it is on the disk, so that a folder has one name.
+fn whole(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| absolute(path))
+}
+
+/// An app's process begins elsewhere than we did.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
