@@ -51,8 +51,9 @@ test-bench: tools console ## check in some minutes that the benchmark works
 	cargo build --locked
 	$(PYTHON) bench/run.py --quick --binary $(CARGO_TARGET_DIR)/debug/lithouse
 
-soak: tools console ## run snippets under load and faults for some minutes (SOAK_SECONDS=120)
+soak: tools console ## run snippets under load, and kill servers at random, for some minutes (SOAK_SECONDS=120)
 	cargo test --release --locked -p lithouse-engine --test it -- --ignored soak
+	cargo test --release --locked -p lithouse --test it -- --ignored --nocapture soak
 
 docs: tools console ## build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items

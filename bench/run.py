@@ -2,7 +2,7 @@
 """Measures Lithouse side by side with what a user would take instead, and prints tables in Markdown.
 
     make bench                         all of it, about half an hour on a quiet machine
-    make bench BENCH_FLAGS=--write     the same, kept as docs/benchmarks.md
+    make bench BENCH_FLAGS=--write     the same, kept as docs/benchmarks*.md
     make test-bench                    some minutes: shows that the benchmark works, and little more
 
 Needs nothing but Python; packages come from the index that pip and uv are set up for. Every server is started by this program,
@@ -25,6 +25,7 @@ from types import FrameType
 from typing import Any
 
 import machine
+import part_many
 import part_requests
 import part_snippets
 from load import Generator
@@ -39,7 +40,9 @@ ROOT = Path(__file__).resolve().parent.parent
 _OPTIMIZED = ("release", "dist")
 # More than this for each core, and others measure with us.
 _QUIET_LOAD = 0.3
-PARTS = ("deploy", "requests", "memory", "snippets")
+PARTS = ("deploy", "requests", "memory", "snippets", "many")
+# These have documents of their own.
+_APART = ("snippets", "many")
 
 _HEAD = """<!-- Written by `{command}`; changes by hand are lost with the next run. -->
 # Benchmarks
@@ -65,6 +68,7 @@ class Plan:
     known: int
     apps: int
     snippets: part_snippets.Amount
+    many: part_many.Amount
     limit_minutes: int
 
 
@@ -76,6 +80,7 @@ FULL = Plan(
     known=7,
     apps=10,
     snippets=part_snippets.Amount(rounds=3, seconds=3, level_rounds=3, load_seconds=60),
+    many=part_many.Amount(counts=(0, 100, 1000), starts=5, idle_seconds=20, rounds=15),
     limit_minutes=60,
 )
 QUICK = Plan(
@@ -86,6 +91,7 @@ QUICK = Plan(
     known=1,
     apps=2,
     snippets=part_snippets.Amount(rounds=1, seconds=1, level_rounds=1, load_seconds=12),
+    many=part_many.Amount(counts=(0, 100), starts=1, idle_seconds=2, rounds=1),
     limit_minutes=10,
 )
 
@@ -133,7 +139,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", choices=PARTS, action="append", help="this part alone; may be given more than once")
     parser.add_argument("--generator", choices=("auto", "wrk", "own"), default="auto", help="who asks (default: wrk if there)")
     parser.add_argument("--work", type=Path, help="where folders are made for the time being (default: the system's)")
-    parser.add_argument("--write", action="store_true", help="keep the tables as docs/benchmarks.md and docs/benchmarks-snippets.md")
+    parser.add_argument("--write", action="store_true", help="keep the tables as docs/benchmarks.md and the pages beside it")
     options = parser.parse_args(arguments)
     options.binary = options.binary.resolve()
     options.command = _command(options)
@@ -181,12 +187,14 @@ class Measuring:
     def all(self) -> dict[str, str]:
         """Measures everything that is wanted and returns the documents by their names."""
         sections = {}
-        if any(self._wants(part) for part in PARTS if part != "snippets"):
+        if any(self._wants(part) for part in PARTS if part not in _APART):
             sections["benchmarks.md"] = self._apps()
         if self._wants("snippets"):
             snippets = part_snippets.Snippets(self._bench, self._generator, self._deploys.uv)
             sections["benchmarks-snippets.md"] = snippets.all(self._plan.snippets)
             self._versions += [f"{name} {version}" for name, version in sorted(snippets.libraries.items())]
+        if self._wants("many"):
+            sections["benchmarks-many.md"] = part_many.Many(self._bench).all(self._plan.many)
         head = "\n".join([_HEAD.format(command=self._options.command), self._machine()])
         return {name: "\n".join([head, *(section.markdown() for section in some)]) for name, some in sections.items()}
 

@@ -20,6 +20,7 @@ use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::app::{AppHandle, AppView, Ask, AskError, Change, FolderError};
+use crate::backup;
 use crate::environment::Environments;
 use crate::home::Home;
 use crate::keeper::CallError;
@@ -209,8 +210,9 @@ impl Engine {
     pub async fn shut_down(&self) -> Result<(), EngineError> {
         self.hub.abort();
         self.save_usage().await;
-        self.shared.keeper().shutdown(self.shared.settings.stop_grace).await?;
-        Ok(())
+        let ended = self.shared.keeper().shutdown(self.shared.settings.stop_grace).await;
+        self.shared.store.close().await;
+        Ok(ended?)
     }
 
     /// Ends the keeper if it holds no app: a server that could not start leaves nothing behind, and ends nobody's app.
@@ -231,6 +233,18 @@ impl Engine {
             while !engine.hub.is_finished() {
                 minutes.tick().await;
                 engine.save_usage().await;
+            }
+        });
+    }
+
+    /// Copies the database each day, as long as this engine is there.
+    fn back_up_each_day(&self) {
+        let engine = self.clone();
+        tokio::spawn(async move {
+            let mut looks = tokio::time::interval(backup::LOOK_EVERY);
+            while !engine.hub.is_finished() {
+                looks.tick().await;
+                backup::look(&engine.shared).await;
             }
         });
     }

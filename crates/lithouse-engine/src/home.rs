@@ -39,6 +39,11 @@ impl Home {
         self.root.join("lithouse.db")
     }
 
+    /// The newest copy of it.
+    pub fn backup(&self) -> PathBuf {
+        self.root.join("backup").join("lithouse.db")
+    }
+
     /// Held locked by the one server of this folder.
     pub fn lock(&self) -> PathBuf {
         self.root.join("lithouse.lock")

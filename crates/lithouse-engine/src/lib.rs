@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+mod backup;
 pub mod bundle;
 pub mod engine;
 pub mod environment;

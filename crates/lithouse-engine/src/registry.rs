@@ -61,6 +61,10 @@ impl Registry {
         lock(&self.apps).values().cloned().collect()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        lock(&self.apps).is_empty()
+    }
+
     pub(crate) fn usage(&self, app: &AppId) -> Arc<Usage> {
         Arc::clone(lock(&self.usage).entry(app.clone()).or_default())
     }

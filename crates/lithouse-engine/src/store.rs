@@ -23,6 +23,26 @@ static MIGRATOR: Migrator = sqlx::migrate!();
 /// Why the database could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// There is something else in its place.
+    #[error("the database `{path}` is no file")]
+    NoFile {
+        /// The place.
+        path: PathBuf,
+    },
+    /// There is nothing in the file, though there are apps.
+    #[error("the database `{path}` is empty, though `apps` holds apps that it knew")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+    /// What it holds is no database, or no longer.
+    #[error("the database `{path}` is damaged: {found}")]
+    DamagedFile {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite found.
+        found: String,
+    },
     /// The file cannot be opened as a database.
     #[error("could not open the database `{path}`")]
     Open {
@@ -32,7 +52,7 @@ pub enum StoreError {
         source: sqlx::Error,
     },
     /// It was written by a newer Lithouse.
-    #[error("the database `{path}` was written by a newer version of Lithouse; start that version, or use another data folder")]
+    #[error("the database `{path}` was written by a newer version of Lithouse")]
     Newer {
         /// The file.
         path: PathBuf,
@@ -64,10 +84,41 @@ pub enum StoreError {
 impl StoreError {
     /// Whether there was no room on the disk.
     pub fn is_disk_full(&self) -> bool {
-        const SQLITE_FULL: &str = "13";
-        let Self::Query(error) = self else { return false };
-        error.as_database_error().and_then(|error| error.code().map(|code| code == SQLITE_FULL)).unwrap_or(false)
+        matches!(self, Self::Query(error) if code(error) == Some(SQLITE_FULL))
     }
+
+    /// Whether the disk takes no more writes.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Self::Query(error) if code(error) == Some(SQLITE_READONLY))
+    }
+
+    /// Whether the file itself is of no use any more.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::NoFile { .. } | Self::Empty { .. } | Self::DamagedFile { .. } | Self::Damaged(_) => true,
+            Self::Query(error) => code(error).is_some_and(is_damage),
+            Self::Open { .. } | Self::Newer { .. } | Self::Migrate { .. } | Self::Taken { .. } => false,
+        }
+    }
+}
+
+const SQLITE_READONLY: u32 = 8;
+const SQLITE_CORRUPT: u32 = 11;
+const SQLITE_FULL: u32 = 13;
+const SQLITE_NOTADB: u32 = 26;
+/// How long a statement that is under way may take when the database is closed.
+const CLOSES_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+/// How many damaged places are told.
+const MOST_TOLD: u32 = 3;
+
+/// SQLite's own number for what went wrong, without its refinements.
+fn code(error: &sqlx::Error) -> Option<u32> {
+    let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}
+
+fn is_damage(code: u32) -> bool {
+    code == SQLITE_CORRUPT || code == SQLITE_NOTADB
 }
 
 /// What a declaration changes.
@@ -96,8 +147,11 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the database, makes it where it is missing, and brings its tables up to date.
+    /// Opens the database, makes it where it is missing, looks whether it is whole, and brings its tables up to date.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        if std::fs::metadata(path).is_ok_and(|facts| !facts.is_file()) {
+            return Err(StoreError::NoFile { path: path.to_owned() });
+        }
         close_to_others(path);
         let options = SqliteConnectOptions::new()
             .filename(path)
@@ -105,16 +159,27 @@ impl Store {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let pool = SqlitePoolOptions::new()
-            .max_connections(2)
-            .connect_with(options)
-            .await
-            .map_err(|source| StoreError::Open { path: path.to_owned(), source })?;
+        let pool =
+            SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(|source| not_opened(path, source))?;
+        look_over(path, &pool).await?;
         MIGRATOR.run(&pool).await.map_err(|source| match source {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path: path.to_owned() },
             source => StoreError::Migrate { path: path.to_owned(), source },
         })?;
         Ok(Self { pool })
+    }
+
+    /// Writes a copy of the database, as it is at this moment, to a path where there is nothing. Other users cannot read it.
+    pub(crate) async fn copy_into(&self, path: &Path) -> Result<(), StoreError> {
+        close_to_others(path);
+        sqlx::query("VACUUM INTO ?").bind(path.to_string_lossy().into_owned()).execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// Closes the database, which brings everything into its one file. Nothing can be asked of it any more.
+    pub(crate) async fn close(&self) {
+        // Whoever still asks for something has this long.
+        let _ = tokio::time::timeout(CLOSES_WITHIN, self.pool.close()).await;
     }
 
     /// Stores a new app together with its first release.
@@ -333,6 +398,29 @@ impl Store {
         .await?;
         Ok(keys.into_iter().collect())
     }
+}
+
+fn not_opened(path: &Path, source: sqlx::Error) -> StoreError {
+    match code(&source) {
+        Some(code) if is_damage(code) => StoreError::DamagedFile { path: path.to_owned(), found: what_was_said(&source) },
+        _ => StoreError::Open { path: path.to_owned(), source },
+    }
+}
+
+/// A damaged database is refused at once rather than found out bit by bit. What is in it for a thousand apps takes milliseconds.
+async fn look_over(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
+    let found: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("PRAGMA quick_check({MOST_TOLD})")))
+        .fetch_all(pool)
+        .await
+        .map_err(|source| not_opened(path, source))?;
+    if found.iter().all(|row| row == "ok") {
+        return Ok(());
+    }
+    Err(StoreError::DamagedFile { path: path.to_owned(), found: found.join("; ").replace('\n', " ") })
+}
+
+fn what_was_said(error: &sqlx::Error) -> String {
+    error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned())
 }
 
 /// Makes the file, and whatever SQLite will put beside it in its likeness, its owner's alone. A folder that a person made may be

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use lithouse_engine::engine::{Engine, FolderApps, PassedOver};
+use lithouse_engine::engine::{Engine, FolderApps, OpenError, PassedOver};
 use lithouse_engine::home::Home;
 use lithouse_engine::keeper::LogLimits;
 use lithouse_engine::shared::{Settings, now_ms};
@@ -37,6 +37,8 @@ use signals::EndSignals;
 const DRAIN: Duration = Duration::from_secs(2);
 /// How long a lock that a dead server left is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// More apps than these are told as a number: they would push the address out of sight.
+const MOST_ANNOUNCED: usize = 20;
 const PROOF_TIMEOUT: Duration = Duration::from_secs(20);
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
 
@@ -51,7 +53,7 @@ pub(crate) async fn run(config: Config, source: Source) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.server.listen).await.map_err(|error| not_listening(config.server.listen, &error))?;
     let listen = listener.local_addr()?;
     let (engine, outcome) =
-        Engine::open(home.clone(), settings(&config, listen)?, found.apps).await.map_err(anyhow::Error::new)?;
+        Engine::open(home.clone(), settings(&config, listen)?, found.apps).await.map_err(|error| not_opened(error, &home))?;
     let passed_over = [found.passed_over, outcome.passed_over].concat();
     let refresher = Refresher::new(engine.clone(), source, config.clone());
     let served = serve(&config, &home, gate, listener, &refresher, &engine, &passed_over).await;
@@ -153,6 +155,12 @@ fn not_listening(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
         _ => "choose another address with `--listen`",
     };
     anyhow::anyhow!("could not listen on `{address}`: {error}\nhint: {hint}")
+}
+
+/// Why the data folder cannot be served, and what to do about it.
+fn not_opened(error: OpenError, home: &Home) -> anyhow::Error {
+    let hint = error.hint(home).map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    anyhow::anyhow!("{:#}{hint}", anyhow::Error::new(error))
 }
 
 fn is_loopback_url(url: &url::Url) -> bool {
@@ -266,8 +274,11 @@ fn announce(config: &Config, engine: &Engine, home: &Home, links: &Links, gate: 
     if apps.is_empty() {
         say("no app yet: `lithouse deploy DIR` brings the first one")?;
     }
-    for app in apps {
+    for app in apps.iter().take(MOST_ANNOUNCED) {
         say(&format!("app          {}  {}", base.app(&app.path_name), app.name))?;
+    }
+    if apps.len() > MOST_ANNOUNCED {
+        say(&format!("             and {} more: `lithouse apps` lists them", apps.len() - MOST_ANNOUNCED))?;
     }
     Ok(())
 }

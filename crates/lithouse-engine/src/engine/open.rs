@@ -9,6 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
 
 use super::{Declared, Engine, Outcome, declare, hub};
+use crate::backup;
 use crate::environment::{self, Environments};
 use crate::home::Home;
 use crate::keeper::{CallError, ConnectError, InstanceState, Keeper, KeeperProgram};
@@ -46,6 +47,20 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// What a person does about it.
+    pub fn hint(&self, home: &Home) -> Option<String> {
+        match self {
+            Self::Store(error) if error.is_damage() => Some(backup::way_back(home)),
+            Self::Store(StoreError::Newer { .. }) => Some("start that version, or use another data folder".into()),
+            Self::Store(StoreError::Open { .. }) => Some(
+                "it must be a file that the user of this server may read and write, in a folder where that user may write".into(),
+            ),
+            Self::Store(_) | Self::Connect(_) | Self::Keeper(_) | Self::Environments(_) | Self::Write { .. } => None,
+        }
+    }
+}
+
 impl Engine {
     /// Opens the engine on a data folder that the caller has locked, with the apps that a folder or the configuration names. Every
     /// app is known when this returns, and its start has begun.
@@ -53,6 +68,7 @@ impl Engine {
         empty_tmp(&home.tmp()).map_err(|source| OpenError::Write { path: home.tmp(), source })?;
         let launcher = home.tools().join("launch.py");
         write_launcher(&launcher).map_err(|source| OpenError::Write { path: launcher.clone(), source })?;
+        refuse_emptied(&home)?;
         let store = Store::open(&home.database()).await?;
         let environments = Environments::open(
             home.clone(),
@@ -86,8 +102,21 @@ impl Engine {
         let (sampler, hub, declaring) = (Arc::new(Sampler::default()), Arc::new(hub), Arc::default());
         let engine = Self { shared, sampler, hub, declaring };
         engine.save_usage_now_and_then();
+        engine.back_up_each_day();
         Ok((engine, outcome))
     }
+}
+
+/// A file of no bytes is a good database without tables to SQLite. Where there are folders of apps it is all that is left of one
+/// that was cut off, and to begin anew with it would end every app.
+fn refuse_emptied(home: &Home) -> Result<(), StoreError> {
+    let path = home.database();
+    let is_empty = |path: &Path| std::fs::metadata(path).is_ok_and(|facts| facts.is_file() && facts.len() == 0);
+    let wal = path.with_extension("db-wal");
+    let has_wal = wal.exists() && !is_empty(&wal);
+    let apps = std::fs::read_dir(home.apps()).into_iter().flatten().flatten();
+    let knew_apps = || apps.into_iter().any(|app| app.path().join("meta.json").exists());
+    if is_empty(&path) && !has_wal && knew_apps() { Err(StoreError::Empty { path }) } else { Ok(()) }
 }
 
 async fn take_up_apps(shared: &Arc<Shared>, declared: Vec<Declared>) -> Result<Outcome, OpenError> {

@@ -172,11 +172,17 @@ impl From<StoreError> for Problem {
         if error.is_disk_full() {
             return disk_full();
         }
+        if error.is_read_only() {
+            return disk_read_only();
+        }
         match &error {
             StoreError::Taken { .. } => {
                 Self::new(Code::NameTaken, error.to_string()).hint("choose another, or send a new release of that app")
             }
-            StoreError::Open { .. }
+            StoreError::NoFile { .. }
+            | StoreError::Empty { .. }
+            | StoreError::DamagedFile { .. }
+            | StoreError::Open { .. }
             | StoreError::Newer { .. }
             | StoreError::Migrate { .. }
             | StoreError::Query(_)
@@ -209,11 +215,16 @@ fn disk_full() -> Problem {
         .hint("free some space, or delete apps that are not needed")
 }
 
+fn disk_read_only() -> Problem {
+    Problem::new(Code::DiskReadOnly, "the disk of the data folder is read-only")
+        .hint("mount it for writing again; a disk that failed is often mounted so by the system, whose log then tells why")
+}
+
 /// A full or read-only disk is worth naming; all else is ours.
 pub(crate) fn disk(error: &dyn std::error::Error, source: &std::io::Error) -> Problem {
     match source.kind() {
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => disk_full(),
-        std::io::ErrorKind::ReadOnlyFilesystem => Problem::new(Code::DiskReadOnly, "the disk of the data folder is read-only"),
+        std::io::ErrorKind::ReadOnlyFilesystem => disk_read_only(),
         _ => Problem::internal(error),
     }
 }
