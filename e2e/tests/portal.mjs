@@ -33,11 +33,11 @@ export function portal(lab, version) {
       const { apps } = await lab.server.api("GET", "/apps");
       assert.ok(apps.length > 3, `${apps.length} apps`);
       for (const { name } of apps) await page.getByRole("heading", { name, exact: true }).waitFor();
-      const card = page.getByRole("link").filter({ has: page.getByRole("heading", { name, exact: true }) });
-      assert.match(await card.innerText(), /Lamps & <lights>\s+When each lamp is lit, and by whom\.\s+running/);
-      await card.click();
-      await page.getByText("this is the first page").waitFor();
-      assert.equal(page.url(), app.url);
+      const card = page.getByRole("listitem").filter({ has: page.getByRole("heading", { name, exact: true }) });
+      assert.match(await card.innerText(), /Lamps & <lights>\s+When each lamp is lit, and by whom\.\s+Running/);
+      await card.getByRole("link", { name, exact: true }).click();
+      await page.frameLocator("iframe").getByText("this is the first page").waitFor();
+      assert.equal(page.url(), `${lab.server.origin}/?app=lamps`);
     }, { allowed: STANDS_IN }));
 
     for (const { name, ...look } of LOOKS) {

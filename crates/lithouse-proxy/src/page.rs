@@ -30,6 +30,8 @@ impl Page<'_> {
         let mut html = String::with_capacity(3 * 1024);
         html.push_str("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
         html.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
+        // By this the portal tells, in its frame, a page that stands in for an app from the app.
+        html.push_str("<meta name=\"generator\" content=\"Lithouse\">\n");
         html.push_str("<meta name=\"robots\" content=\"noindex\">\n<meta name=\"color-scheme\" content=\"light dark\">\n");
         if let Some(seconds) = self.refresh_seconds {
             // Writing into a string cannot fail.

@@ -11,7 +11,7 @@ pub(crate) mod problem;
 mod refresh;
 mod release;
 mod snippets;
-mod time;
+pub(crate) mod time;
 mod upload;
 
 use std::net::SocketAddr;
@@ -19,7 +19,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequestParts};
-use axum::routing::get;
 use http::Uri;
 use http::request::Parts;
 use lithouse_engine::engine::Engine;
@@ -116,7 +115,7 @@ pub(crate) fn router(site: Site) -> Router {
     let (router, document) = documented().split_for_parts();
     router
         .merge(docs::router(&document::finish(document)))
-        .route("/", get(portal::page))
+        .merge(portal::router())
         .fallback(no_such_path)
         .method_not_allowed_fallback(method_not_allowed)
         // Uploads have limits of their own, told by name and field.

@@ -4,13 +4,11 @@
 //!
 //! What the pages are made with is fetched by `scripts/vendor-docs.sh`, which a build does not run.
 
-mod asset;
-
 use axum::Router;
 use axum::routing::{MethodRouter, get};
 use http::HeaderMap;
 
-use asset::Asset;
+use crate::asset::Asset;
 
 /// Swagger UI sets styles of its own by script alone, and draws its icons inline.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \

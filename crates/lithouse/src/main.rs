@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod api;
+mod asset;
 mod cli;
 mod config;
 mod docs;

@@ -93,7 +93,7 @@ fn the_documents_are_compressed_for_whoever_takes_it_and_not_sent_twice() {
 }
 
 /// Head and body as they come over the wire.
-fn raw_get(server: &Server, path: &str, headers: &str) -> (String, Vec<u8>) {
+pub(crate) fn raw_get(server: &Server, path: &str, headers: &str) -> (String, Vec<u8>) {
     use std::io::Write;
     let mut client = std::net::TcpStream::connect(server.address()).unwrap();
     write!(client, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n", server.address()).unwrap();

@@ -12,6 +12,7 @@ mod doors;
 mod faults;
 mod form;
 mod life;
+mod portal;
 mod releases;
 mod server;
 mod snapshot;

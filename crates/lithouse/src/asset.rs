@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! A file that the binary holds compressed, and how it is given out: compressed to whoever takes that, and not again to whoever
-//! has it.
+//! has it. What is made for one request goes out the same way.
 
 use std::io::{Read, Write};
 
@@ -16,35 +16,41 @@ use crate::api::problem::Problem;
 /// A gzip file ends with the checksum and the size of what is in it.
 const CHECKSUM_AND_SIZE: usize = 8;
 
+/// Less than this, in bytes, goes out in one packet anyway.
+const WORTH_COMPRESSING: usize = 1200;
+
 /// One file.
 #[derive(Debug, Clone)]
-pub(super) struct Asset {
+pub(crate) struct Asset {
     kind: &'static str,
     gzip: Bytes,
     policy: Option<&'static str>,
+    is_for_ever: bool,
 }
 
 impl Asset {
     /// A file that was compressed before the binary was built.
-    pub(super) const fn packed(kind: &'static str, gzip: &'static [u8]) -> Self {
-        Self { kind, gzip: Bytes::from_static(gzip), policy: None }
+    pub(crate) const fn packed(kind: &'static str, gzip: &'static [u8]) -> Self {
+        Self { kind, gzip: Bytes::from_static(gzip), policy: None, is_for_ever: false }
     }
 
     /// A text that is compressed now.
-    pub(super) fn text(kind: &'static str, text: &str) -> Self {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-        // Writing into memory cannot fail.
-        let gzip = gzip.write_all(text.as_bytes()).and_then(|()| gzip.finish()).unwrap_or_default();
-        Self { kind, gzip: gzip.into(), policy: None }
+    pub(crate) fn text(kind: &'static str, text: &str) -> Self {
+        Self { kind, gzip: compressed(text, Compression::default()), policy: None, is_for_ever: false }
+    }
+
+    /// A text whose path changes with it, so that nobody needs to ask for it again.
+    pub(crate) fn for_ever(kind: &'static str, text: &str) -> Self {
+        Self { is_for_ever: true, ..Self::text(kind, text) }
     }
 
     /// A page that may do only what this policy says.
-    pub(super) fn page(policy: &'static str, html: &str) -> Self {
+    pub(crate) fn page(policy: &'static str, html: &str) -> Self {
         Self { policy: Some(policy), ..Self::text("text/html; charset=utf-8", html) }
     }
 
     /// The answer to a request with these headers.
-    pub(super) fn answer(&self, request: &HeaderMap) -> Response {
+    pub(crate) fn answer(&self, request: &HeaderMap) -> Response {
         let tag = self.tag();
         let mut response = if is_known(request, &tag) {
             StatusCode::NOT_MODIFIED.into_response()
@@ -53,7 +59,8 @@ impl Asset {
         };
         let headers = response.headers_mut();
         // A newer binary has other files under the same names, so a browser asks whether it has the right one.
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        let keeping = if self.is_for_ever { "private, max-age=31536000, immutable" } else { "private, no-cache" };
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(keeping));
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
         headers.extend(HeaderValue::try_from(tag).ok().map(|tag| (header::ETAG, tag)));
         headers.extend(self.policy.map(|policy| (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy))));
@@ -80,12 +87,28 @@ impl Asset {
     }
 }
 
+/// A text that was made for this request, compressed if its client takes that.
+pub(crate) fn made(request: &HeaderMap, kind: &'static str, text: String) -> Response {
+    let kind = [(header::CONTENT_TYPE, kind), (header::VARY, "accept-encoding")];
+    if text.len() < WORTH_COMPRESSING || !is_taken_compressed(request) {
+        return (kind, text).into_response();
+    }
+    (kind, [(header::CONTENT_ENCODING, "gzip")], compressed(&text, Compression::fast())).into_response()
+}
+
+fn compressed(text: &str, how: Compression) -> Bytes {
+    let mut gzip = GzEncoder::new(Vec::new(), how);
+    // Writing into memory cannot fail.
+    gzip.write_all(text.as_bytes()).and_then(|()| gzip.finish()).unwrap_or_default().into()
+}
+
 /// The parts of a header that is a list, however many lines it has.
 fn parts(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
     headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).map(str::trim)
 }
 
-fn is_known(request: &HeaderMap, tag: &str) -> bool {
+/// Whether the client says that it has what bears this tag.
+pub(crate) fn is_known(request: &HeaderMap, tag: &str) -> bool {
     let opaque = |tag: &str| tag.trim_start_matches("W/").to_owned();
     parts(request, header::IF_NONE_MATCH).any(|known| known == "*" || opaque(known) == opaque(tag))
 }
