@@ -33,6 +33,7 @@ mod wire;
 
 pub use self::client::{CallError, Keeper, KeeperEvent};
 pub use self::launch::{InstanceReport, InstanceState, Launch, LaunchLimits, LogLimits, Spawned};
+pub use self::lock::holder;
 pub(crate) use self::mark::of_home as mark_of_home;
 pub use self::run::{KeeperError, KeeperOptions, run};
 pub use self::start::{ConnectError, KeeperProgram};

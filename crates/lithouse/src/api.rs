@@ -10,6 +10,7 @@ mod log;
 pub(crate) mod problem;
 mod refresh;
 mod release;
+mod server;
 mod snippets;
 pub(crate) mod time;
 mod upload;
@@ -29,8 +30,10 @@ use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
 use crate::refresh::Refresher;
+use crate::serve::Wishes;
 use crate::{docs, portal};
 use problem::{Code, Problem};
+pub(crate) use server::Facts;
 
 /// What every handler works with.
 #[derive(Clone)]
@@ -40,6 +43,8 @@ pub(crate) struct Site {
     pub(crate) snippets: Option<Snippets>,
     pub(crate) links: Arc<Links>,
     pub(crate) refresher: Refresher,
+    pub(crate) facts: Arc<Facts>,
+    pub(crate) wishes: Wishes,
 }
 
 /// What absolute links are built from.
@@ -146,6 +151,8 @@ fn documented() -> OpenApiRouter<Site> {
         .routes(routes!(refresh::refresh))
         .routes(routes!(health::read))
         .routes(under_api(routes!(health::read)))
+        .routes(routes!(server::get))
+        .routes(routes!(server::stop))
 }
 
 /// The same at `/api` and its path, for whoever passes on that folder alone. Its operation has a name of its own.

@@ -30,9 +30,13 @@ mod run;
 mod serve;
 mod setting;
 mod snippet;
+mod start;
+mod status;
+mod stop;
 mod watch;
 
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::error::ErrorKind;
@@ -76,6 +80,13 @@ pub(crate) enum HereCall {
         config: Config,
         /// Whether programs read it.
         json: bool,
+    },
+    /// Let it run in the background.
+    Start {
+        /// What it goes by.
+        config: Config,
+        /// What another process of ours is told to be it.
+        arguments: Vec<OsString>,
     },
     /// Whether it could run here.
     Examine {
@@ -124,6 +135,13 @@ enum Verb {
     /// Run the server in the foreground
     #[command(after_long_help = "Example:\n  lithouse serve ./apps --listen 127.0.0.1:8080")]
     Serve(Box<serve::ServeFlags>),
+    /// Start the server in the background, or an app
+    ///
+    /// Without an argument, or with a folder of apps, the server is started with the flags of `lithouse serve`, and this returns when
+    /// it answers; if one runs already, that is said and the exit code is 0. With the key or id of an app, that app is started, and
+    /// this returns when it runs. A name that is a folder here means the folder.
+    #[command(after_long_help = "Example:\n  lithouse start ./apps --listen 127.0.0.1:8080\n  lithouse start sales")]
+    Start(Box<start::StartArgs>),
     /// Tell what a server would go by, and where that is set
     #[command(subcommand, after_long_help = "Example:\n  lithouse config show")]
     Config(config::ConfigVerb),
@@ -148,23 +166,26 @@ enum ClientVerb {
     /// List the apps
     #[command(visible_alias = "ls", after_long_help = "Example:\n  lithouse apps --json")]
     Apps(apps::AppsArgs),
-    /// List the apps with state and PID
+    /// List the apps with state, PID and what they take; tell of the server
     ///
-    /// The same list as `lithouse apps`.
+    /// The exit code is 3 where no server runs.
     #[command(after_long_help = "Example:\n  lithouse status")]
-    Status(apps::AppsArgs),
+    Status(status::StatusArgs),
     /// Show everything known of one app
     #[command(after_long_help = "Example:\n  lithouse info sales")]
     Info(info::InfoArgs),
     /// Print what an app has written
     #[command(after_long_help = "Example:\n  lithouse logs sales -f -n 50")]
     Logs(logs::LogsArgs),
-    /// Start an app and wait until it runs
-    #[command(after_long_help = "Example:\n  lithouse start sales")]
-    Start(power::PowerArgs),
-    /// Stop an app; it stays stopped until somebody starts it
-    #[command(after_long_help = "Example:\n  lithouse stop sales")]
-    Stop(power::PowerArgs),
+    /// Told apart from starting a server before.
+    #[command(skip)]
+    StartApp(power::PowerArgs),
+    /// Stop the server with all apps, or an app
+    ///
+    /// Without an argument the server is stopped and all apps end, which the next start brings back; this returns when all of it is
+    /// gone. With the key or id of an app, that app is stopped, and stays so until somebody starts it.
+    #[command(after_long_help = "Example:\n  lithouse stop\n  lithouse stop sales")]
+    Stop(stop::StopArgs),
     /// Replace an app's process and wait until it runs
     #[command(after_long_help = "Example:\n  lithouse restart sales")]
     Restart(power::PowerArgs),
@@ -220,6 +241,18 @@ fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingErr
         if url.or(flags.url.clone()).is_some() { Err(SettingError::UrlForServer) } else { flags.resolve(data, environment) }
     };
     let data = |flag| data_folder(flag, environment, &Around::this_process());
+    let of_client = |verb, url: Option<Url>, data_flag: Option<PathBuf>| {
+        // A folder that was typed is meant more than an address that stands in the environment.
+        let url = match (&data_flag, url) {
+            (Some(_), _) => None,
+            (None, url) => setting::url(url, environment)?,
+        };
+        let address = match url {
+            Some(url) => Address::of_url(&url)?,
+            None => Address::Socket(data(data_flag)?.join("control.sock")),
+        };
+        Ok::<_, SettingError>(Invocation::Client(ClientCall { address, token: environment.text("LITHOUSE_TOKEN"), verb }))
+    };
     Ok(match cli.verb {
         Verb::Serve(flags) => {
             let (config, source) = of_server(*flags, cli.server.url, data_flag)?;
@@ -234,25 +267,34 @@ fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingErr
             Invocation::Here(Box::new(HereCall::Examine { config, json: args.json }))
         }
         Verb::Keeper => Invocation::Keeper { data: data(data_flag)? },
-        Verb::Client(verb) => {
-            // A folder that was typed is meant more than an address that stands in the environment.
-            let url = match (&data_flag, cli.server.url) {
-                (Some(_), _) => None,
-                (None, url) => setting::url(url, environment)?,
-            };
-            let address = match url {
-                Some(url) => Address::of_url(&url)?,
-                None => Address::Socket(data(data_flag)?.join("control.sock")),
-            };
-            Invocation::Client(ClientCall { address, token: environment.text("LITHOUSE_TOKEN"), verb })
+        Verb::Start(args) => {
+            let start::StartArgs { serve, no_wait } = *args;
+            if let Some(app) = app_meant(&serve)? {
+                let url = cli.server.url.or(serve.url);
+                of_client(ClientVerb::StartApp(power::PowerArgs { app, no_wait }), url, data_flag)?
+            } else {
+                let arguments = serve.arguments(data_flag.as_deref());
+                let (config, _) = of_server(serve, cli.server.url, data_flag)?;
+                Invocation::Here(Box::new(HereCall::Start { config, arguments }))
+            }
         }
+        Verb::Client(verb) => of_client(verb, cli.server.url, data_flag)?,
     })
+}
+
+/// The app that `start` is about, if the word after it is no folder.
+fn app_meant(flags: &serve::ServeFlags) -> Result<Option<app_name::AppName>, SettingError> {
+    let Some(word) = flags.folder().filter(|word| !Path::new(word).is_dir()) else { return Ok(None) };
+    let word = word.to_string_lossy();
+    let app = word.parse().map_err(|_| SettingError::NeitherFolderNorApp(word.to_string()))?;
+    if flags.is_folder_alone() { Ok(Some(app)) } else { Err(SettingError::SettingsForApp(word.to_string())) }
 }
 
 /// Answers a question by itself: data to stdout, all else to stderr, the outcome as exit code.
 pub(crate) async fn answer(call: &HereCall) -> ExitCode {
     ended(match call {
         HereCall::ShowConfig { config, json } => config::show(config, *json),
+        HereCall::Start { config, arguments } => start::run(config, arguments).await,
         HereCall::Examine { config, json } => doctor::run(config, *json).await,
     })
 }
@@ -287,11 +329,12 @@ async fn perform(call: ClientCall) -> Result<(), Failure> {
     let client = Client::new(call.address, call.token.as_deref())?;
     match call.verb {
         ClientVerb::Deploy(args) => deploy::run(&client, args).await,
-        ClientVerb::Apps(args) | ClientVerb::Status(args) => apps::run(&client, &args).await,
+        ClientVerb::Apps(args) => apps::run(&client, &args).await,
+        ClientVerb::Status(args) => status::run(&client, &args).await,
         ClientVerb::Info(args) => info::run(&client, &args).await,
         ClientVerb::Logs(args) => logs::run(&client, &args).await,
-        ClientVerb::Start(args) => power::start(&client, &args).await,
-        ClientVerb::Stop(args) => power::stop(&client, &args).await,
+        ClientVerb::StartApp(args) => power::start(&client, &args).await,
+        ClientVerb::Stop(args) => stop::run(&client, args).await,
         ClientVerb::Restart(args) => power::restart(&client, &args).await,
         ClientVerb::Refresh(args) => refresh::run(&client, &args).await,
         ClientVerb::Open(args) => open::run(&client, &args).await,

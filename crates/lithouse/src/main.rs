@@ -36,6 +36,11 @@ fn main() -> ExitCode {
         Some("sandbox-probe") => return lithouse_sandbox::level::run_probe(),
         _ => {}
     }
+    if serve::background::is_wanted()
+        && let Err(error) = serve::background::leave_caller()
+    {
+        return told(Err(anyhow::Error::new(error).context("could not leave the caller's descriptors")));
+    }
     match cli::parse() {
         // The keeper must be alone in its process, so nothing may have been started before.
         Invocation::Keeper { data } => told(keep(&data)),

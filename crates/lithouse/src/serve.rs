@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `lithouse serve`: puts everything together, says where it is, and runs until it is told to end.
 
+pub(crate) mod background;
+mod lock;
 mod signals;
 mod snippets;
+mod wish;
 
-use std::fs::File;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use lithouse_engine::engine::{Engine, FolderApps, OpenError, PassedOver};
@@ -20,23 +22,24 @@ use lithouse_engine::shared::{Settings, now_ms};
 use lithouse_proxy::client::Scheme;
 use lithouse_proxy::guard::ServedHosts;
 use lithouse_proxy::proxy::{Options, Proxy};
-use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::api::{self, Links, Site};
+use crate::api::{self, Facts, Links, Site};
 use crate::config::{AuthMode, Config, Sandbox, Source};
 use crate::edge::{AccessLog, Edge, Gate};
 use crate::refresh::{self, AppsError, Refresher};
 use crate::server;
+use lock::Lock;
+pub(crate) use lock::is_held;
 use signals::EndSignals;
+use wish::Wish;
+pub(crate) use wish::Wishes;
 
 /// How long answers in the making may take once the server is told to end.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How long a lock that a dead server left is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// More apps than these are told as a number: they would push the address out of sight.
 const MOST_ANNOUNCED: usize = 20;
 const PROOF_TIMEOUT: Duration = Duration::from_secs(20);
@@ -48,7 +51,7 @@ pub(crate) async fn run(config: Config, source: Source) -> anyhow::Result<()> {
     let gate = gate(&config)?;
     let home = Home::open(&config.server.data)
         .with_context(|| format!("could not use `{}` as the data folder", config.server.data.display()))?;
-    let lock = lock(&home)?;
+    let lock = Lock::take(&home)?;
     crate::logging::start(&home, config.log.level.as_str(), config.log.keep)?;
     let listener = TcpListener::bind(config.server.listen).await.map_err(|error| not_listening(config.server.listen, &error))?;
     let listen = listener.local_addr()?;
@@ -77,6 +80,8 @@ async fn serve(
     let listen = listener.local_addr()?;
     let links = Arc::new(Links::new(config.server.public_base.as_ref(), listen));
     let snippets = snippets::open(config, home, engine)?;
+    let (wishes, mut wanted) = Wishes::new();
+    let facts = Arc::new(facts(config, home));
     let edge = Arc::new(Edge {
         hosts: served_hosts(config, listen),
         gate,
@@ -87,6 +92,8 @@ async fn serve(
             snippets: snippets.clone(),
             links: Arc::clone(&links),
             refresher: refresher.clone(),
+            facts,
+            wishes,
         }),
         access: AccessLog::open(&home.logs().join("website.log"), config.log.keep).context("could not open the access log")?,
     });
@@ -99,7 +106,13 @@ async fn serve(
         say(&format!("not served: `{name}`: {reason}"))?;
     }
     announce(config, engine, home, &links, gate)?;
-    end.told().await;
+    if background::is_wanted() {
+        background::be_on_own();
+    }
+    tokio::select! {
+        () = end.told() => {}
+        Some(Wish::Stop) = wanted.recv() => {}
+    }
     say("stopping: every app is ended, and starts again with the next `lithouse serve`")?;
     stop.cancel();
     tasks.close();
@@ -123,6 +136,17 @@ fn found_apps(config: &Config) -> anyhow::Result<FolderApps> {
         AppsError::NoFolder(_) => anyhow::anyhow!("{error}\nhint: it holds one folder an app, each with an `app.py`"),
         AppsError::Unreadable { .. } => error.into(),
     })
+}
+
+fn facts(config: &Config, home: &Home) -> Facts {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    Facts {
+        started_at_ms: now_ms(),
+        data: home.root().to_owned(),
+        config: config.file.as_ref().map(absolute),
+        folder: config.hosting.folder.as_ref().map(absolute),
+        log: home.logs().join("controller.log"),
+    }
 }
 
 /// Only a loopback listener knows who asks; anything else needs the operator's word until there are accounts.
@@ -218,29 +242,6 @@ fn own_program() -> anyhow::Result<PathBuf> {
     std::env::current_exe().context("could not find our own program")
 }
 
-/// One server a data folder. The lock goes with the process, however it ends.
-fn lock(home: &Home) -> anyhow::Result<File> {
-    let path = home.lock();
-    let file = File::options().create(true).truncate(false).write(true).open(&path);
-    let mut file = file.with_context(|| format!("could not open `{}`", path.display()))?;
-    let began = Instant::now();
-    while rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let pid = std::fs::read_to_string(&path).unwrap_or_default();
-        // A child that a killed server was just about to start holds its descriptors for a moment longer.
-        if Path::new("/proc").join(pid.trim()).join("stat").exists() || began.elapsed() > LOCK_PATIENCE {
-            bail!(
-                "another server (pid {}) uses the data folder `{}`\nhint: stop it, or choose another folder with --data",
-                pid.trim(),
-                home.root().display()
-            );
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    // The number is for people; a full disk that does not take it must not keep the server from coming back.
-    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-    Ok(file)
-}
-
 /// Only the owner of the data folder may open the socket: a folder that we made is closed to others, and in one that a person
 /// made the socket's own mode closes it.
 fn control_socket(home: &Home) -> anyhow::Result<UnixListener> {
@@ -266,6 +267,10 @@ fn announce(config: &Config, engine: &Engine, home: &Home, links: &Links, gate: 
     }
     if config.snippets.enabled && config.snippets.sandbox == Sandbox::None {
         say("warning: snippets.sandbox is `none`: a snippet can do all that the user of this server can")?;
+    }
+    if background::is_wanted() {
+        // `lithouse start` tells where the server is.
+        return Ok(());
     }
     say(&format!("listening on http://{}", links.listen))?;
     say(&format!("open         {}", base.home()))?;

@@ -55,6 +55,15 @@ impl Lock {
     }
 }
 
+/// The keeper of this home, if one runs.
+pub fn holder(home: &Home) -> io::Result<Option<u32>> {
+    if !home.keeper_lock().exists() || !Lock::is_held(home)? {
+        return Ok(None);
+    }
+    // One that has just taken the lock writes its number in the next moment.
+    Ok(Some(std::fs::read_to_string(home.keeper_lock())?.trim().parse().unwrap_or_default()))
+}
+
 /// Tries for a moment: a server that asks [`Lock::is_held`] holds it for the blink of an eye.
 fn lock_in_time(file: &File) -> rustix::io::Result<()> {
     let mut tries = 0;

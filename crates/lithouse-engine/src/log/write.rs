@@ -4,7 +4,8 @@
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
@@ -48,6 +49,17 @@ impl RotatingFile {
         Ok(Self { path: path.to_owned(), bytes, files, file, length, is_at_line_start: true })
     }
 
+    /// Another process may write here too, while a server takes the place of another: what it has put aside is not put aside again.
+    fn follow_others(&mut self) -> io::Result<bool> {
+        let (there, held) = (fs::metadata(&self.path)?, self.file.metadata()?);
+        if (there.dev(), there.ino()) == (held.dev(), held.ino()) {
+            self.length = held.len();
+            return Ok(false);
+        }
+        (self.file, self.length) = (open(&self.path)?, there.len());
+        Ok(true)
+    }
+
     fn rotate(&mut self) -> io::Result<()> {
         // The next file is there before anything is renamed: where there is no room for it, all stays as it is.
         let mut next_name = self.path.clone().into_os_string();
@@ -71,7 +83,7 @@ impl RotatingFile {
 impl Write for RotatingFile {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
         let is_full = self.length > 0 && self.length.saturating_add(buffer.len() as u64) > self.bytes;
-        if is_full && self.is_at_line_start {
+        if is_full && self.is_at_line_start && !self.follow_others().unwrap_or(false) {
             // A log that is too long is better than none; the next line tries again.
             let _ = self.rotate();
         }
@@ -85,6 +97,13 @@ impl Write for RotatingFile {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+impl AsFd for RotatingFile {
+    /// The file of this moment; rotation replaces it.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

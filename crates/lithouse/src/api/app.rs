@@ -24,6 +24,7 @@ use super::upload::{self, AppUpload, Purpose};
 use super::{Base, Site};
 use change::ChangeRequest;
 pub(super) use resource::AppResource;
+pub(super) use status::Status;
 
 /// One page of apps.
 #[derive(Debug, Serialize, ToSchema)]

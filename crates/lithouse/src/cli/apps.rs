@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! `apps` and `status`: the list of apps.
+//! `apps`: the list of apps, which `status` tells more of.
 
 use clap::Args;
 use serde::Deserialize;
@@ -28,11 +28,22 @@ struct Page<T> {
 /// Prints the list.
 pub(super) async fn run(client: &Client, args: &AppsArgs) -> Result<(), Failure> {
     let pages = pages(client).await?;
-    if args.json {
-        return output::line(&json(&pages)?);
-    }
+    if args.json { output::line(&json(&pages)?) } else { tell(&pages, Columns::Few) }
+}
+
+/// How much is told of each app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Columns {
+    /// What everybody wants to know.
+    Few,
+    /// What whoever looks after the server wants to know.
+    All,
+}
+
+/// Prints the list for people.
+pub(super) fn tell(pages: &[Json], columns: Columns) -> Result<(), Failure> {
     let mut apps: Vec<App> = Vec::new();
-    for page in &pages {
+    for page in pages {
         apps.extend(page.as_resource::<Page<App>>()?.apps);
     }
     if apps.is_empty() {
@@ -40,7 +51,7 @@ pub(super) async fn run(client: &Client, args: &AppsArgs) -> Result<(), Failure>
         output::note("hint: `lithouse deploy FOLDER` makes one");
         return Ok(());
     }
-    output::line(&table(&apps).render())?;
+    output::line(&table(&apps, columns).render())?;
     for app in apps.iter().filter(|app| !app.is_serving()) {
         if let Some(reason) = &app.reason {
             output::note(&format!("`{}` {}: {}", app.label(), app.claim(), output::plain(reason)));
@@ -49,7 +60,8 @@ pub(super) async fn run(client: &Client, args: &AppsArgs) -> Result<(), Failure>
     Ok(())
 }
 
-async fn pages(client: &Client) -> Result<Vec<Json>, Failure> {
+/// Asks for all pages of the list.
+pub(super) async fn pages(client: &Client) -> Result<Vec<Json>, Failure> {
     let mut pages = Vec::new();
     let mut path = "/api/apps".to_owned();
     loop {
@@ -68,7 +80,7 @@ async fn pages(client: &Client) -> Result<Vec<Json>, Failure> {
 }
 
 /// One page as it came; several as the one page that they are together.
-fn json(pages: &[Json]) -> Result<String, Failure> {
+pub(super) fn json(pages: &[Json]) -> Result<String, Failure> {
     if let [page] = pages {
         return Ok(page.pretty());
     }
@@ -79,19 +91,24 @@ fn json(pages: &[Json]) -> Result<String, Failure> {
     Ok(output::indent(&serde_json::json!({ "apps": apps, "next": null }).to_string()))
 }
 
-fn table(apps: &[App]) -> Table {
+fn table(apps: &[App], columns: Columns) -> Table {
     let now = Moment::now();
-    let mut table = Table::titled(&["APP", "STATUS", "PID", "UP", "MEMORY", "CPU", "URL"]);
+    let is_told = |title: &&str| columns == Columns::All || !["PORT", "RESTARTS"].contains(title);
+    let titles = ["APP", "STATUS", "PID", "PORT", "UP", "RESTARTS", "MEMORY", "CPU", "URL"];
+    let mut table = Table::titled(&titles.into_iter().filter(is_told).collect::<Vec<_>>());
     for app in apps {
-        table.row([
+        let cells = [
             Cell::from(app.label()),
             Cell::painted(&app.status, app.paint()),
             shown(app.pid.map(|pid| pid.to_string())),
+            shown(app.port.map(|port| port.to_string())),
             shown(app.started_at.map(|started| age(started, now))),
+            Cell::from(app.restarts.to_string()),
             shown(app.memory.map(size)),
             shown(app.cpu.map(share)),
             Cell::from(&app.access_url),
-        ]);
+        ];
+        table.row(titles.iter().zip(cells).filter(|(title, _)| is_told(title)).map(|(_, cell)| cell));
     }
     table
 }

@@ -64,6 +64,11 @@ impl Client {
         Ok(Self { address, credentials })
     }
 
+    /// Where the server is.
+    pub(super) fn address(&self) -> &Address {
+        &self.address
+    }
+
     /// Reads a resource.
     pub(super) async fn get(&self, path: &str) -> Result<Json, ClientError> {
         self.json(Method::GET, path, READ).await
@@ -77,6 +82,12 @@ impl Client {
     /// Makes something happen.
     pub(super) async fn post(&self, path: &str) -> Result<Json, ClientError> {
         self.json(Method::POST, path, CHANGE).await
+    }
+
+    /// Makes something happen that is answered with nothing.
+    pub(super) async fn post_for_nothing(&self, path: &str) -> Result<(), ClientError> {
+        let request = self.request(Method::POST, path, JSON, nothing())?;
+        self.within(CHANGE, self.send(request)).await.map(drop)
     }
 
     /// Changes a resource.

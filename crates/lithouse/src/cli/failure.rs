@@ -88,6 +88,28 @@ pub(super) enum Failure {
     /// The machine lacks so many things that a server needs.
     #[error("this machine lacks {0} of the things that a server needs")]
     NotFit(usize),
+    /// There is no server.
+    #[error("no server runs for the data folder `{}`{}", .data.display(), .keeper.map(|pid| format!("; its apps go on without it (keeper {pid})")).unwrap_or_default())]
+    NoServer {
+        /// The data folder.
+        data: PathBuf,
+        /// The process that holds its apps, if there is one.
+        keeper: Option<u32>,
+    },
+    /// The server ended before it answered.
+    #[error("the server ended before it answered")]
+    NotStarted {
+        /// Its own words.
+        said: String,
+        /// Its exit code.
+        code: Option<i32>,
+    },
+    /// The server's process could not be started or looked after.
+    #[error("the server could not be put in the background")]
+    Background(#[source] io::Error),
+    /// Whether a server runs cannot be found out.
+    #[error("could not find out who uses the data folder")]
+    Lock(#[source] io::Error),
     /// Nobody reads our output any more.
     #[error("could not write the output")]
     Output(#[source] io::Error),
@@ -101,6 +123,11 @@ impl Failure {
     pub(super) fn report(&self) {
         if self.is_closed_pipe() {
             return;
+        }
+        if let Self::NotStarted { said, .. } = self
+            && !said.is_empty()
+        {
+            return output::note(said);
         }
         let mut message = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -126,7 +153,7 @@ impl Failure {
             Self::Client(error) => error.exit(),
             Self::Pack(error) => error.exit(),
             Self::Snippet(error) => error.exit(),
-            Self::NoKey(_) | Self::NotConfirmed(_) => Exit::Usage,
+            Self::NoKey(_) | Self::NotConfirmed(_) | Self::NotStarted { code: Some(2), .. } => Exit::Usage,
             Self::NothingBefore(_) => Exit::Refused,
             Self::ReleaseFailed { .. }
             | Self::StoppedMeanwhile { .. }
@@ -136,7 +163,11 @@ impl Failure {
             | Self::NotSuccess { .. }
             | Self::Issues { .. }
             | Self::NotFit(_)
+            | Self::NotStarted { .. }
+            | Self::Background(_)
+            | Self::Lock(_)
             | Self::Output(_) => Exit::Failed,
+            Self::NoServer { .. } => Exit::NotFound,
             Self::Interrupted => Exit::Interrupted,
         }
     }
@@ -158,7 +189,15 @@ impl Failure {
             Self::Snippet(error) => error.hint(),
             Self::NotSuccess { hint, .. } => hint.clone(),
             Self::NotFit(_) => Some("each line with `fail` says what mends it".to_owned()),
-            Self::Issues { .. } | Self::Kept(_) | Self::NotUp(_) | Self::Output(_) | Self::Interrupted => None,
+            Self::NoServer { data, .. } => Some(format!("`lithouse start --data {}` starts it", data.display())),
+            Self::Issues { .. }
+            | Self::Kept(_)
+            | Self::NotUp(_)
+            | Self::NotStarted { .. }
+            | Self::Background(_)
+            | Self::Lock(_)
+            | Self::Output(_)
+            | Self::Interrupted => None,
         }
     }
 

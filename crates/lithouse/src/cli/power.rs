@@ -14,10 +14,10 @@ use super::watch;
 #[derive(Debug, Args)]
 pub(super) struct PowerArgs {
     /// Key or id of the app
-    app: AppName,
+    pub(super) app: AppName,
     /// Return once the server has accepted it
     #[arg(long)]
-    no_wait: bool,
+    pub(super) no_wait: bool,
 }
 
 /// Starts an app.

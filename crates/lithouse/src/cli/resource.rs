@@ -2,6 +2,8 @@
 //! The API's resources, as far as the command line reads them. What it does not know it ignores, so that a newer server can be
 //! asked by an older command.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::output::{Moment, Paint};
@@ -105,4 +107,23 @@ pub(super) struct Release {
 #[derive(Debug, Deserialize)]
 pub(super) struct Health {
     pub(super) status: String,
+}
+
+/// The server itself.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Server {
+    pub(super) pid: u32,
+    pub(super) version: String,
+    #[serde(default)]
+    pub(super) started_at: Option<Moment>,
+    pub(super) listen: String,
+    pub(super) url: String,
+    pub(super) data: String,
+    #[serde(default)]
+    pub(super) config: Option<String>,
+    #[serde(default)]
+    pub(super) folder: Option<String>,
+    pub(super) log: String,
+    #[serde(default)]
+    pub(super) apps: BTreeMap<String, usize>,
 }

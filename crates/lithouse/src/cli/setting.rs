@@ -20,6 +20,14 @@ pub(super) enum SettingError {
     /// `--url` and `serve`.
     #[error("`--url` names a server to talk to; `serve` takes its own address from `--listen`")]
     UrlForServer,
+    /// A word after `start` that is nothing.
+    #[error("`{0}` is neither a folder nor a key or id of an app")]
+    NeitherFolderNorApp(String),
+    /// Settings of a server for an app that is to be started.
+    #[error(
+        "`start {0}` starts an app of the server that runs, which takes no settings of a server; a folder of that name does not exist"
+    )]
+    SettingsForApp(String),
     /// The server's address.
     #[error(transparent)]
     Address(#[from] AddressError),

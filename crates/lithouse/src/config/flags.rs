@@ -8,6 +8,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches, ValueHint
 
 use super::declare::{Declaration, Flag};
 
+/// The setting that is an argument without a name.
+const FOLDER: &str = "hosting.folder";
+
 /// What was typed, by the whole key of the setting.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SettingFlags(Vec<(String, OsString)>);
@@ -16,6 +19,37 @@ impl SettingFlags {
     /// What was typed for a setting.
     pub(super) fn get(&self, key: &str) -> Option<&OsStr> {
         self.0.iter().find(|(known, _)| known == key).map(|(_, words)| words.as_os_str())
+    }
+
+    /// The folder of apps.
+    pub(crate) fn folder(&self) -> Option<&OsStr> {
+        self.get(FOLDER)
+    }
+
+    /// Whether nothing but that was typed.
+    pub(crate) fn is_folder_alone(&self) -> bool {
+        self.0.iter().all(|(key, _)| key == FOLDER)
+    }
+
+    /// The arguments that say the same, those without a name last.
+    pub(crate) fn arguments(&self) -> Vec<OsString> {
+        let (mut named, mut others) = (Vec::new(), Vec::new());
+        for (setting, _) in own_flags() {
+            let Some(words) = self.get(&setting.key()) else { continue };
+            match setting.flag {
+                Some(Flag::Named(name, _) | Flag::Switch(name)) => {
+                    let mut argument = OsString::from(format!("--{name}="));
+                    argument.push(words);
+                    named.push(argument);
+                }
+                Some(Flag::Position(_) | Flag::Everywhere(_)) | None => others.push(words.to_owned()),
+            }
+        }
+        if !others.is_empty() {
+            named.push("--".into());
+        }
+        named.extend(others);
+        named
     }
 
     /// Those of a test, by the whole key.

@@ -6,6 +6,7 @@ mod apps;
 mod cli;
 mod configuration;
 mod contract;
+mod control;
 mod declared;
 mod documents;
 mod doors;

@@ -15,10 +15,10 @@ use utoipa::ToSchema;
 /// - `stopped`: no process, by somebody's wish
 /// - `failed`: never ready: the build or the start failed
 /// - `crashed`: it ran and ended, and no retry is due
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = AppStatus)]
-pub(super) enum Status {
+pub(in crate::api) enum Status {
     Starting,
     Building,
     Running,

@@ -8,6 +8,7 @@ use crate::api::FromControlSocket;
 use crate::api::problem::{Code, Problem};
 
 /// A request that came over the control socket.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Controller;
 
 impl<S: Send + Sync> FromRequestParts<S> for Controller {

@@ -194,7 +194,7 @@ impl ClientError {
         match self {
             Self::NoServerHere { path, .. } => {
                 let data = path.parent().map_or_else(|| "DIR".to_owned(), |data| data.display().to_string());
-                Some(format!("start it with `lithouse serve --data {data}`, or name another with `--data` or `--url`"))
+                Some(format!("start it with `lithouse start --data {data}`, or name another with `--data` or `--url`"))
             }
             Self::NoServerThere { .. } | Self::NotOurs { .. } => {
                 Some("see whether `--url` or `LITHOUSE_URL` names the right host and port".to_owned())

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::server::{Server, answer, app, with};
+use super::server::{Server, answer, app, problem, with};
 
 #[tokio::test]
 async fn each_app_is_listed_with_state_and_pid() {
@@ -18,12 +18,53 @@ sales             running   4242  0 s  35 MB   12 %  http://127.0.0.1:8080/apps/
 b                 failed    -     -    -       -     http://127.0.0.1:8080/apps/b/
 a7c1e0f2b9f84a62  sleeping  -     -    -       -     http://127.0.0.1:8080/apps/c/
 ";
-    for verb in ["apps", "ls", "status"] {
+    for verb in ["apps", "ls"] {
         server.run(verb).await.code(0).prints(table).says("`b` has failed: `pandas==0` does not exist");
     }
     let asked = server.asked("GET /api/apps");
     assert_eq!((asked.header("host"), asked.header("accept")), ("localhost", "application/json"));
     assert_eq!(asked.header("authorization"), "");
+}
+
+#[tokio::test]
+async fn status_tells_what_each_app_takes_and_what_the_server_is() {
+    let server = Server::new(|asked| match asked.line.as_str() {
+        "GET /api/server" => answer(200, &facts()),
+        _ => answer(200, &json!({"apps": [app("sales", "running"), app("b", "stopped")], "next": null})),
+    });
+    let table = "\
+APP    STATUS   PID   PORT  UP   RESTARTS  MEMORY  CPU   URL
+sales  running  4242  8501  0 s  0         35 MB   12 %  http://127.0.0.1:8080/apps/sales/
+b      stopped  -     -     -    0         -       -     http://127.0.0.1:8080/apps/b/
+";
+    let told = server.run("status").await.code(0).prints(table);
+    assert_eq!(told.stderr, "server: pid 7, version 1.2.3, up 0 s, at http://127.0.0.1:8080/, data /srv/data\n");
+    let table = "\
+pid      7
+version  1.2.3
+up       0 s
+listens  127.0.0.1:8080
+url      http://127.0.0.1:8080/
+data     /srv/data
+config   /srv/lithouse.toml
+log      /srv/data/logs/controller.log
+apps     2 running, 1 stopped
+";
+    server.run("status --server").await.code(0).prints(table);
+    // One that is older does not tell of itself.
+    let older = Server::new(|asked| match asked.line.as_str() {
+        "GET /api/server" => problem(404, "no_such_path", "there is nothing"),
+        _ => answer(200, &json!({"apps": [], "next": null})),
+    });
+    older.run("status").await.code(0).prints("").says("no apps yet");
+}
+
+fn facts() -> serde_json::Value {
+    json!({
+        "pid": 7, "version": "1.2.3", "started_at": "2999-01-01T00:00:00Z", "listen": "127.0.0.1:8080",
+        "url": "http://127.0.0.1:8080/", "data": "/srv/data", "config": "/srv/lithouse.toml", "folder": null,
+        "log": "/srv/data/logs/controller.log", "apps": {"running": 2, "stopped": 1},
+    })
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ async fn no_server_is_told_with_the_command_that_starts_one() {
     let data = folder.path().display();
     let command = lithouse_of(folder.path(), "apps");
     let absent = run(command).await.code(5).prints("");
-    let hint = format!("hint: start it with `lithouse serve --data {data}`");
+    let hint = format!("hint: start it with `lithouse start --data {data}`");
     assert!(absent.stderr.starts_with(&format!("error: no server answers at `{data}/control.sock`\n{hint}")), "{absent:#?}");
     // The socket of a server that was killed stays behind.
     drop(UnixListener::bind(folder.path().join("control.sock")).unwrap());

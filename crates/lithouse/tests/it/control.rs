@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+//! The server's own life, as people steer it: `start`, `stop`, `status`.
+
+mod background;
+mod house;
+mod leftovers;
