@@ -12,9 +12,16 @@ use crate::app::AppHandle;
 
 #[derive(Default)]
 pub(crate) struct Registry {
-    apps: Mutex<BTreeMap<AppId, AppHandle>>,
+    apps: Mutex<Apps>,
     usage: Mutex<HashMap<AppId, Arc<Usage>>>,
     routes: Arc<ArcSwap<RouteTable>>,
+}
+
+#[derive(Default)]
+struct Apps {
+    by_id: BTreeMap<AppId, AppHandle>,
+    /// A key never changes.
+    by_key: HashMap<Key, AppId>,
 }
 
 impl Registry {
@@ -24,12 +31,19 @@ impl Registry {
     }
 
     pub(crate) fn insert(&self, handle: &AppHandle) {
-        let id = handle.view.borrow().id.clone();
-        lock(&self.apps).insert(id, handle.clone());
+        let view = Arc::clone(&handle.view.borrow());
+        let mut apps = lock(&self.apps);
+        if let Some(key) = &view.key {
+            apps.by_key.insert(key.clone(), view.id.clone());
+        }
+        apps.by_id.insert(view.id.clone(), handle.clone());
     }
 
     pub(crate) fn remove(&self, app: &AppId) {
-        lock(&self.apps).remove(app);
+        let mut apps = lock(&self.apps);
+        apps.by_id.remove(app);
+        apps.by_key.retain(|_, of| of != app);
+        drop(apps);
         lock(&self.usage).remove(app);
         self.publish();
     }
@@ -38,31 +52,32 @@ impl Registry {
     pub(crate) fn find(&self, name: &str) -> Option<AppHandle> {
         let apps = lock(&self.apps);
         if let Ok(id) = name.parse::<AppId>()
-            && let Some(handle) = apps.get(&id)
+            && let Some(handle) = apps.by_id.get(&id)
         {
             return Some(handle.clone());
         }
-        apps.values().find(|handle| handle.view.borrow().key.as_ref().is_some_and(|key| key.as_str() == name)).cloned()
+        let id = apps.by_key.get(&name.parse::<Key>().ok()?)?;
+        apps.by_id.get(id).cloned()
     }
 
     /// Whether an app has this name, as its key or in addresses.
     pub(crate) fn is_taken(&self, name: &Key) -> bool {
-        lock(&self.apps).values().any(|handle| {
+        lock(&self.apps).by_id.values().any(|handle| {
             let view = handle.view.borrow();
             view.key.as_ref() == Some(name) || view.url.as_ref() == Some(name)
         })
     }
 
     pub(crate) fn get(&self, app: &AppId) -> Option<AppHandle> {
-        lock(&self.apps).get(app).cloned()
+        lock(&self.apps).by_id.get(app).cloned()
     }
 
     pub(crate) fn all(&self) -> Vec<AppHandle> {
-        lock(&self.apps).values().cloned().collect()
+        lock(&self.apps).by_id.values().cloned().collect()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        lock(&self.apps).is_empty()
+        lock(&self.apps).by_id.is_empty()
     }
 
     pub(crate) fn usage(&self, app: &AppId) -> Arc<Usage> {
@@ -74,7 +89,7 @@ impl Registry {
         // The lock is held to the end, so that an older table never replaces a newer one.
         let apps = lock(&self.apps);
         let mut table = RouteTable::default();
-        for handle in apps.values() {
+        for handle in apps.by_id.values() {
             let view = handle.view.borrow();
             let route = Arc::new(AppRoute {
                 app: view.id.clone(),

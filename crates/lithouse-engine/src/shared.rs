@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) reserve: Reserve,
     pub(crate) registry: Registry,
     pub(crate) starts: Arc<Semaphore>,
+    /// Taken while an app's folder is brought up to date.
+    pub(crate) folders: Semaphore,
     /// The Python file that starts an app.
     pub(crate) launcher: PathBuf,
     pub(crate) keeper: ArcSwap<Keeper>,

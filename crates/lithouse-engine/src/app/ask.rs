@@ -154,6 +154,9 @@ impl AppTask {
             stored => stored?,
         }
         self.record.desired = desired;
+        if desired != Desired::Deleted {
+            self.refresh_folder().await;
+        }
         self.happen(event).await;
         Ok(())
     }

@@ -44,12 +44,14 @@ impl AppTask {
 
     /// Brings links and `meta.json` to what is true now. They are for people, so a failure is only told.
     pub(super) async fn refresh_folder(&self) {
-        let home = self.shared.home.clone();
-        let record = self.record.clone();
-        let environment = match self.shared.store.release(self.id(), record.shown_release()).await {
+        let environment = match self.shared.store.release(self.id(), self.record.shown_release()).await {
             Ok(release) => release.and_then(|release| release.environment),
             Err(_) => None,
         };
+        let home = self.shared.home.clone();
+        let record = self.record.clone();
+        // At the start of a server a thousand come at once, each of which would take a thread.
+        let _turn = self.shared.folders.acquire().await;
         let refreshed = blocking(move || {
             let folder = home.app(&record.id);
             take_state_back(&home, &record)?;
@@ -194,8 +196,12 @@ fn write_meta(path: &Path, record: &AppRecord) -> Result<(), FolderError> {
         "restart_on_crash": record.restart_on_crash,
         "created_at": created.ok().and_then(|time| time.format(&Rfc3339).ok()),
     });
+    let meta = format!("{meta:#}\n");
+    if std::fs::read(path).is_ok_and(|there| there == meta.as_bytes()) {
+        return Ok(());
+    }
     let new = path.with_extension("json.new");
-    std::fs::write(&new, format!("{meta:#}\n")).map_err(FolderError::of("write", &new))?;
+    std::fs::write(&new, meta).map_err(FolderError::of("write", &new))?;
     std::fs::rename(&new, path).map_err(FolderError::of("write", path))
 }
 

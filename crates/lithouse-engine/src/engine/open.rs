@@ -22,6 +22,9 @@ use crate::store::{Store, StoreError};
 
 const LAUNCHER: &str = include_str!("../../../../python/launch.py");
 
+/// How many apps' folders are brought up to date at a time.
+const FOLDERS_AT_ONCE: usize = 4;
+
 /// Why the engine could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -88,6 +91,7 @@ impl Engine {
             ports: Ports::new(settings.port_range.clone()),
             starts: Arc::new(Semaphore::new(settings.parallel_starts)),
             registry: Registry::default(),
+            folders: Semaphore::new(FOLDERS_AT_ONCE),
             keeper: ArcSwap::from_pointee(keeper),
             home,
             settings,

@@ -4,5 +4,6 @@
 mod clients;
 mod database;
 mod leftovers;
+mod many;
 mod promises;
 mod rounds;

@@ -60,7 +60,11 @@ pub(super) fn check(server: &Server, promised: &Promised, when: &str) {
 pub(super) fn check_at_rest(server: &Server, promised: &Promised, when: &str) {
     let kept: BTreeMap<_, _> = promised.accepted.iter().filter(|(app, _)| !promised.asked_away.contains(*app)).collect();
     for (app, rests) in kept {
-        server.wait_for(app, &format!("{when}: at rest as {rests:?}"), |seen| rests.contains(seen["status"].as_str().unwrap()));
+        let seen = server
+            .wait_for(app, &format!("{when}: at rest as {rests:?}"), |seen| rests.contains(seen["status"].as_str().unwrap()));
+        let meta = std::fs::read(server.data().join("apps").join(app).join("meta.json")).unwrap();
+        let meta: Value = serde_json::from_slice(&meta).unwrap();
+        assert_eq!(meta["desired"], seen["status"], "{when}: {meta}");
     }
     wait_until_blocking(&format!("{when}: processes and ports are those of the apps that run"), PATIENCE, || {
         let apps = apps(server);
