@@ -31,6 +31,13 @@ pub enum Ending {
         /// The time-out, in seconds.
         seconds: u64,
     },
+    /// Another program listens on the port that it should have bound.
+    PortTaken {
+        /// The port.
+        port: u16,
+        /// Who has it, where that is known.
+        by: Option<String>,
+    },
     /// It could not be started at all.
     NotStarted {
         /// What was tried and what the system said.
@@ -76,6 +83,8 @@ impl fmt::Display for Ending {
             Self::NeverHealthy { seconds } => {
                 write!(formatter, "the app never became healthy within {seconds} s of its start")
             }
+            Self::PortTaken { port, by: Some(by) } => write!(formatter, "port {port} is in use by {by}"),
+            Self::PortTaken { port, by: None } => write!(formatter, "port {port} is in use by another program"),
             Self::NotStarted { why } => write!(formatter, "the app could not be started: {why}"),
             Self::LostWithKeeper => formatter.write_str("the keeper process ended, and the app with it"),
         }

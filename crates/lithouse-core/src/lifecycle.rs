@@ -19,6 +19,9 @@ use crate::restart::Backoff;
 use candidate::{Candidate, Stage};
 use main::Main;
 
+/// So many ports are tried one after the other when another program is quicker each time.
+const MOST_MOVES: u32 = 10;
+
 /// What can happen to an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -74,6 +77,15 @@ pub enum Event {
         instance: InstanceId,
         /// The time-out, in seconds.
         seconds: u64,
+    },
+    /// Another program listens on the port that the instance should bind by itself.
+    PortTaken {
+        /// The instance.
+        instance: InstanceId,
+        /// The port.
+        port: u16,
+        /// Who has it, where that is known.
+        by: Option<String>,
     },
     /// A real headless session ran to its end, or did not.
     Proved {
@@ -191,6 +203,8 @@ pub struct Lifecycle {
     /// A first release that serves already while its proof is still under way.
     unproved: Option<ReleaseNumber>,
     backoff: Backoff,
+    /// How often in a row a start was tried again because somebody else had taken the port.
+    moves: u32,
     restarts: u32,
     turn: u32,
 }
@@ -210,6 +224,7 @@ impl Lifecycle {
             standing: stored.standing,
             unproved: stored.unproved,
             backoff: Backoff::default(),
+            moves: 0,
             restarts: 0,
             turn: 0,
         };
@@ -257,6 +272,7 @@ impl Lifecycle {
             Event::Spawned { instance, pid } => self.spawned(&instance, pid, &mut effects),
             Event::Healthy { instance } => self.healthy(&instance, now, &mut effects),
             Event::StartTimedOut { instance, seconds } => self.start_timed_out(&instance, seconds, &mut effects),
+            Event::PortTaken { instance, port, by } => self.port_taken(&instance, &Ending::PortTaken { port, by }, &mut effects),
             Event::Proved { instance, verdict } => self.proved(&instance, verdict, &mut effects),
             Event::Ended { instance, ending } => self.ended(&instance, ending, now, &mut effects),
             Event::PauseOver { turn } => self.pause_over(turn, &mut effects),
@@ -347,6 +363,7 @@ impl Lifecycle {
     fn start(&mut self, effects: &mut Vec<Effect>) {
         self.desired = Desired::Running;
         self.backoff.reset();
+        self.moves = 0;
         if self.main.may_start() {
             self.start_main(effects);
         } else {
@@ -457,6 +474,7 @@ impl Lifecycle {
     }
 
     fn healthy(&mut self, instance: &InstanceId, now: Duration, effects: &mut Vec<Effect>) {
+        self.moves = 0;
         if self.main.healthy(instance, now) {
             self.notice = None;
         } else {
@@ -465,11 +483,29 @@ impl Lifecycle {
     }
 
     fn start_timed_out(&mut self, instance: &InstanceId, seconds: u64, effects: &mut Vec<Effect>) {
-        if self.main.give_up(instance, seconds) {
+        if self.main.give_up(instance, Ending::NeverHealthy { seconds }) {
             effects.push(Effect::Terminate(instance.clone()));
         } else if self.candidate_runs_as(instance) {
             self.fail_candidate(Ending::NeverHealthy { seconds }.to_string(), effects);
         }
+    }
+
+    fn port_taken(&mut self, instance: &InstanceId, ending: &Ending, effects: &mut Vec<Effect>) {
+        if self.main.give_up(instance, ending.clone()) {
+            effects.push(Effect::Terminate(instance.clone()));
+        } else if self.candidate_runs_as(instance) {
+            self.retire(instance.clone(), effects);
+            self.candidate_ended(ending, effects);
+        }
+    }
+
+    /// Whether a start that failed for its port is tried at once with another one.
+    fn moves_away_from(&mut self, ending: &Ending) -> bool {
+        let moves = matches!(ending, Ending::PortTaken { .. }) && self.moves < MOST_MOVES;
+        if moves {
+            self.moves += 1;
+        }
+        moves
     }
 
     fn proved(&mut self, instance: &InstanceId, verdict: Result<(), String>, effects: &mut Vec<Effect>) {
@@ -492,14 +528,16 @@ impl Lifecycle {
     fn ended(&mut self, instance: &InstanceId, ending: Ending, now: Duration, effects: &mut Vec<Effect>) {
         self.retiring.retain(|other| other != instance);
         if self.candidate_runs_as(instance) {
-            if let Some(candidate) = &mut self.candidate {
-                candidate.stage = Stage::Held;
-            }
-            self.fail_candidate(ending.to_string(), effects);
+            self.candidate_ended(&ending, effects);
         } else if self.main.instance() == Some(instance) {
             self.main_ended(ending, now, effects);
         }
     }
+}
+
+/// What people read while a start is tried again with another port.
+fn moving(ending: &Ending) -> String {
+    format!("{ending}; the app is started with another port")
 }
 
 #[cfg(test)]

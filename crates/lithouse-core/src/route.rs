@@ -37,6 +37,8 @@ pub enum PathPrefix {
 pub enum Target {
     /// A process listens; requests that come before it is ready wait in its listener's backlog.
     Up(Upstream, PathPrefix),
+    /// A process runs and opens its port by itself: requests wait a moment for it.
+    Opening,
     /// Nothing listens.
     Down {
         /// The app's status.

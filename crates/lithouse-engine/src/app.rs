@@ -4,11 +4,13 @@
 //! `lithouse-core` decides what happens; this performs it and reports back what came of it.
 
 mod ask;
+mod command;
 mod declare;
 mod folder;
 mod launch;
 mod perform;
 mod prepare;
+mod venv;
 mod view;
 
 use std::collections::HashMap;
@@ -21,6 +23,7 @@ use std::time::{Duration, Instant};
 use lithouse_core::ending::Ending;
 use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::{Effect, Event, Found, Lifecycle, Stored};
+use lithouse_core::route::PathPrefix;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -30,6 +33,7 @@ use crate::keeper::{InstanceReport, InstanceState};
 use crate::log::format_line;
 use crate::ports::Port;
 use crate::shared::Shared;
+use crate::sockets::{self, Listener};
 use crate::store::{AppRecord, ReleaseRecord, ReleaseState, StoreError};
 
 pub use ask::{Ask, AskError, Change, Naming};
@@ -57,9 +61,10 @@ pub(crate) enum Message {
 /// What is needed to start a release besides its files.
 #[derive(Debug, Clone)]
 pub(crate) struct Launchable {
-    pub(crate) venv: PathBuf,
+    /// The virtual environment; none for a command that needs none.
+    pub(crate) venv: Option<PathBuf>,
     pub(crate) entry: String,
-    /// Keeps the environment from being collected; none for an app's own `venv`.
+    /// Keeps the environment from being collected; none for one that a person made.
     held: Option<Environment>,
     /// What the files were before anything was made of them, if they are a person's folder.
     fingerprint: Option<String>,
@@ -67,7 +72,12 @@ pub(crate) struct Launchable {
 
 impl Launchable {
     fn of(environment: Environment, entry: String) -> Self {
-        Self { venv: environment.path.clone(), entry, held: Some(environment), fingerprint: None }
+        Self { venv: Some(environment.path.clone()), entry, held: Some(environment), fingerprint: None }
+    }
+
+    /// With a virtual environment that a person made, or with none.
+    fn without_ours(venv: Option<PathBuf>, entry: String) -> Self {
+        Self { venv, entry, held: None, fingerprint: None }
     }
 }
 
@@ -110,6 +120,12 @@ pub(crate) struct Census {
 /// One process of the app.
 struct Process {
     port: Port,
+    /// Its own process, by which its listener is known.
+    pid: Option<u32>,
+    /// Whether requests may go to its port: always, unless it opens the port by itself and was not seen to have done so.
+    is_open: bool,
+    /// What it sees of its path.
+    sees: PathPrefix,
     started_at: OffsetDateTime,
     /// Keeps the environment from being collected while this runs.
     _environment: Option<Environment>,
@@ -164,7 +180,7 @@ impl AppTask {
             .reports
             .iter()
             .filter(|report| matches!(report.state, InstanceState::Alive))
-            .map(|report| (report.instance.clone(), Process::adopted(report, &shared)))
+            .map(|report| (report.instance.clone(), Process::adopted(report, &record, &shared)))
             .collect();
         shared.registry.insert(&handle);
         let task = Self {
@@ -228,7 +244,15 @@ impl AppTask {
         }
     }
 
-    async fn happen(&mut self, event: Event) {
+    async fn happen(&mut self, mut event: Event) {
+        if let Event::Ended { instance, ending } = &mut event {
+            *ending = self.explained(instance, ending.clone());
+        }
+        if let Event::Healthy { instance } = &event
+            && let Some(process) = self.processes.get_mut(instance)
+        {
+            process.is_open = true;
+        }
         if let Event::Ended { instance, .. } | Event::Healthy { instance } = &event
             && let Some(process) = self.processes.get_mut(instance)
         {
@@ -275,6 +299,22 @@ impl AppTask {
         }
     }
 
+    /// Why a process ended that never served, where more can be known than how.
+    fn explained(&self, instance: &InstanceId, ending: Ending) -> Ending {
+        let process = self.processes.get(instance).filter(|process| !process.is_open);
+        let (Some(process), Some(command)) = (process, &self.record.recipe.command) else { return ending };
+        if matches!(ending, Ending::Stopped { .. } | Ending::LostWithKeeper) {
+            return ending;
+        }
+        // Nothing of it lives any more, so whoever listens there now has kept it from doing so.
+        match sockets::stranger(process.port.number()) {
+            Listener::Stranger(by) => Ending::PortTaken { port: process.port.number(), by },
+            Listener::Nobody | Listener::Instance => {
+                command::explained(ending, command, &self.shared.home.run_log(self.record.log_name()))
+            }
+        }
+    }
+
     /// Adds a line of our own to the app's log, for what the keeper cannot tell there.
     fn tell_log(&self, text: &str) {
         let line = format_line(OffsetDateTime::now_utc(), "sys", text);
@@ -306,9 +346,12 @@ impl AppTask {
 }
 
 impl Process {
-    fn adopted(report: &InstanceReport, shared: &Shared) -> Self {
+    fn adopted(report: &InstanceReport, record: &AppRecord, shared: &Shared) -> Self {
         Self {
             port: shared.ports.adopt(report.listen.map_or(0, |address| address.port())),
+            pid: report.pid,
+            is_open: record.recipe.command.is_none(),
+            sees: record.sees(),
             started_at: report.started_at,
             _environment: None,
             permit: None,
@@ -352,6 +395,11 @@ fn found(census: &[InstanceReport]) -> Vec<Found> {
 }
 
 impl AppRecord {
+    /// What its process sees of its path: Streamlit knows the whole of it.
+    fn sees(&self) -> PathPrefix {
+        if self.recipe.command.is_some() { self.recipe.prefix } else { PathPrefix::Keep }
+    }
+
     /// The release whose files a person sees in the app's folder.
     pub(crate) fn shown_release(&self) -> ReleaseNumber {
         self.active.unwrap_or(self.head)

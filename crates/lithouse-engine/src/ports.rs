@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which ports of the range are given out. The keeper binds them; this only keeps two apps from being given the same one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lithouse_core::id::AppId;
+
+use crate::sockets::{self, Listener};
 
 /// No port of the range can be had.
 #[derive(Debug, thiserror::Error)]
@@ -16,40 +20,109 @@ pub struct NoFreePort {
     pub last: u16,
 }
 
+/// A port that an app must have and cannot get.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum PortInUse {
+    /// Another process of ours has it.
+    #[error("port {0} is in use by another app of this server, which gets another one when it is restarted")]
+    Ours(u16),
+    /// Somebody else has it.
+    #[error("port {port} is in use by {by}; end that program, or give the app another port")]
+    Foreign {
+        /// The port.
+        port: u16,
+        /// Who has it, as far as can be seen.
+        by: String,
+    },
+}
+
 /// The range and what is taken of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Ports {
     range: RangeInclusive<u16>,
-    taken: Arc<Mutex<BTreeSet<u16>>>,
+    book: Arc<Mutex<Book>>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    /// The ports of processes.
+    taken: BTreeSet<u16>,
+    /// The ports that were fixed for apps, whether they run or not.
+    fixed: BTreeMap<AppId, u16>,
 }
 
 /// One port, given back when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,
-    taken: Arc<Mutex<BTreeSet<u16>>>,
+    book: Arc<Mutex<Book>>,
 }
 
 impl Ports {
     /// A range of which nothing is taken.
     pub(crate) fn new(range: RangeInclusive<u16>) -> Self {
-        Self { range, taken: Arc::default() }
+        Self { range, book: Arc::default() }
     }
 
-    /// Takes the first port that nobody of ours has and that can be bound at this moment.
+    /// Takes the first port that nobody of ours has, that is fixed for nobody, and that can be bound at this moment.
     pub(crate) fn take(&self) -> Result<Port, NoFreePort> {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = self.range.clone().find(|port| !taken.contains(port) && can_be_bound(*port));
+        let mut book = lock(&self.book);
+        let is_free =
+            |port: &u16| !book.taken.contains(port) && !book.fixed.values().any(|fixed| fixed == port) && can_be_bound(*port);
+        let number = self.range.clone().find(is_free);
         let number = number.ok_or(NoFreePort { first: *self.range.start(), last: *self.range.end() })?;
-        taken.insert(number);
-        Ok(Port { number, taken: Arc::clone(&self.taken) })
+        book.taken.insert(number);
+        Ok(self.given(number))
+    }
+
+    /// Takes the port that is fixed for an app.
+    pub(crate) fn take_fixed(&self, number: u16) -> Result<Port, PortInUse> {
+        let mut book = lock(&self.book);
+        if book.taken.contains(&number) {
+            return Err(PortInUse::Ours(number));
+        }
+        if !can_be_bound(number) {
+            return Err(PortInUse::foreign(number));
+        }
+        book.taken.insert(number);
+        Ok(self.given(number))
     }
 
     /// Takes a port that a process of ours holds already.
     pub(crate) fn adopt(&self, number: u16) -> Port {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
-        Port { number, taken: Arc::clone(&self.taken) }
+        lock(&self.book).taken.insert(number);
+        self.given(number)
     }
+
+    /// Keeps a port for an app from now on, whether it runs or not; none for an app that takes what it gets.
+    pub(crate) fn fix(&self, app: &AppId, port: Option<u16>) {
+        let fixed = &mut lock(&self.book).fixed;
+        match port {
+            Some(port) => fixed.insert(app.clone(), port),
+            None => fixed.remove(app),
+        };
+    }
+
+    fn given(&self, number: u16) -> Port {
+        Port { number, book: Arc::clone(&self.book) }
+    }
+}
+
+impl PortInUse {
+    /// A port that nobody of ours has and that cannot be bound.
+    pub(crate) fn foreign(port: u16) -> Self {
+        let by = match sockets::stranger(port) {
+            Listener::Stranger(Some(by)) => by,
+            // A port below 1024 may be nobody's, and yet not ours to bind.
+            Listener::Nobody if port < 1024 => "the system, which keeps it for privileged users".to_owned(),
+            Listener::Stranger(None) | Listener::Nobody | Listener::Instance => "another program".to_owned(),
+        };
+        Self::Foreign { port, by }
+    }
+}
+
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn can_be_bound(port: u16) -> bool {
@@ -70,7 +143,7 @@ impl Port {
 
 impl Drop for Port {
     fn drop(&mut self) {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.number);
+        lock(&self.book).taken.remove(&self.number);
     }
 }
 
@@ -90,6 +163,15 @@ mod tests {
         let full = ports.take().unwrap_err();
         assert_eq!(full.to_string(), format!("no port of the range {held}-{next} is free for one more app"));
         drop(first);
+        let app = AppId::from_bytes([1; 8]);
+        ports.fix(&app, Some(next));
+        assert!(ports.take().is_err(), "it is kept for the app");
+        let fixed = ports.take_fixed(next).unwrap();
+        assert_eq!(ports.take_fixed(next).unwrap_err(), PortInUse::Ours(next));
+        drop(fixed);
+        ports.fix(&app, None);
         assert!(ports.take().is_ok());
+        let who = ports.take_fixed(held).unwrap_err().to_string();
+        assert!(who.contains(&format!("(pid {})", std::process::id())), "{who}");
     }
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Request, StatusCode, header};
+use hyper::body::Incoming;
+use hyper::{Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
@@ -32,19 +33,28 @@ pub(crate) async fn until_healthy(address: SocketAddr, health: &Health) {
 
 /// Asks once.
 pub(crate) async fn is_healthy(address: SocketAddr, health: &Health) -> bool {
-    matches!(ask(address, &health.path).await, Some(body) if body == health.body.as_bytes())
-}
-
-async fn ask(address: SocketAddr, path: &str) -> Option<Bytes> {
-    let stream = TcpStream::connect(address).await.ok()?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
-    let exchange = async move {
-        let request = Request::get(path).header(header::HOST, address.to_string()).body(Empty::<Bytes>::new()).ok()?;
-        let response = sender.send_request(request).await.ok()?;
+    let body = ask(address, &health.path, async |response| {
         if response.status() != StatusCode::OK {
             return None;
         }
         Limited::new(response.into_body(), LARGEST_BODY).collect().await.ok().map(http_body_util::Collected::to_bytes)
+    });
+    body.await.is_some_and(|body| body == health.body.as_bytes())
+}
+
+/// The status with which a path is answered, whatever it is.
+pub(crate) async fn status(address: SocketAddr, path: &str) -> Option<StatusCode> {
+    ask(address, path, async |response| Some(response.status())).await
+}
+
+async fn ask<T>(address: SocketAddr, path: &str, read: impl AsyncFnOnce(Response<Incoming>) -> Option<T>) -> Option<T> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.ok()?;
+    let exchange = async move {
+        let request = Request::get(path).header(header::HOST, address.to_string()).body(Empty::<Bytes>::new()).ok()?;
+        let answer = read(sender.send_request(request).await.ok()?).await;
+        drop(sender);
+        answer
     };
     // The connection is driven beside the exchange and ends with it, since that drops the sender.
     tokio::join!(exchange, connection).0

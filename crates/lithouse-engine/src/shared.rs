@@ -44,6 +44,8 @@ pub struct Settings {
     pub uv: Option<PathBuf>,
     /// The host and port that people open, for what frameworks print of themselves.
     pub public_address: (String, u16),
+    /// The beginning of the URLs that people open, such as `https://apps.example.com`, without a final slash.
+    pub public_url: String,
     /// Our own program, whose hidden verb is the keeper.
     pub program: PathBuf,
 }

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, HOST, HeaderName, HeaderValue, LOCATION, UPGRADE};
@@ -14,6 +14,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
+use lithouse_core::app::AppStatus;
 use lithouse_core::route::{AppRoute, PathPrefix, RouteTable, Target, Upstream};
 
 use crate::body::{Progress, ProxyBody, RequestBody};
@@ -34,6 +35,9 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 /// were idle for seconds, and one that is being closed just now would swallow the request.
 const FRESH: Duration = Duration::from_secs(1);
 
+/// Between two looks at an app that is about to open its port.
+const OPENING_PAUSE: Duration = Duration::from_millis(20);
+
 /// How the proxy deals with apps.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -41,6 +45,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How long an app may take to begin its answer; for ever by default, since scripts may be slow.
     pub response_header_timeout: Option<Duration>,
+    /// How long a request waits for an app that opens its port by itself and has not done so yet.
+    pub opening_patience: Duration,
     /// How many connections to one app wait for further requests.
     pub idle_per_app: usize,
     /// How long a connection waits for a further request.
@@ -52,6 +58,7 @@ impl Default for Options {
         Self {
             connect_timeout: Duration::from_secs(5),
             response_header_timeout: None,
+            opening_patience: Duration::from_secs(10),
             idle_per_app: 256,
             idle_timeout: Duration::from_secs(30),
         }
@@ -103,8 +110,18 @@ impl Proxy {
             return redirect(&asked.under(&route.path_name, request.uri().query()));
         }
         route.usage.touch((self.0.clock)());
+        let route = self.once_open(route).await;
         let (upstream, knows) = match &route.target {
             Target::Up(upstream, knows) => (upstream, *knows),
+            Target::Opening => {
+                let refusal = Refusal::NotRunning {
+                    title: &route.title,
+                    name: &route.path_name,
+                    status: AppStatus::Starting,
+                    reason: None,
+                };
+                return refusal.response(wants_page, request_id);
+            }
             Target::Down { status, reason } => {
                 let refusal = Refusal::NotRunning {
                     title: &route.title,
@@ -147,6 +164,22 @@ impl Proxy {
             Err(refusal) => Err(refusal),
         };
         answered.unwrap_or_else(|refusal| refusal.response(wants_page, request_id))
+    }
+
+    /// The app's route once it is known what answers there, or as it is when the patience is over.
+    ///
+    /// An app that opens its port by itself has no backlog that requests could wait in, so they wait here. Nothing is asked
+    /// meanwhile: until the engine has seen that the port is the app's, it may be anybody's.
+    async fn once_open(&self, mut route: Arc<AppRoute>) -> Arc<AppRoute> {
+        let began = Instant::now();
+        while route.target == Target::Opening && began.elapsed() < self.0.options.opening_patience {
+            tokio::time::sleep(OPENING_PAUSE).await;
+            match self.0.routes.load().get(&route.path_name) {
+                Some(now) => route = Arc::clone(now),
+                None => break,
+            }
+        }
+        route
     }
 
     /// Brings a request to the app and the head of the answer back, over a waiting connection if there is one.

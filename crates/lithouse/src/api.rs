@@ -85,6 +85,11 @@ impl Base {
         format!("{}/apps/{path_name}/", self.0)
     }
 
+    /// The base itself.
+    pub(crate) fn without_slash(&self) -> &str {
+        &self.0
+    }
+
     /// The portal.
     pub(crate) fn home(&self) -> String {
         format!("{}/", self.0)

@@ -223,6 +223,7 @@ fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Settings> {
     let public =
         config.server.public_base.as_ref().and_then(|url| Some((url.host_str()?.to_owned(), url.port_or_known_default()?)));
     Ok(Settings {
+        public_url: Links::new(config.server.public_base.as_ref(), listen).own().without_slash().to_owned(),
         public_address: public.unwrap_or_else(|| (listen.ip().to_string(), listen.port())),
         port_range: config.hosting.port_range.first()..=config.hosting.port_range.last(),
         start_timeout: config.hosting.start_timeout,

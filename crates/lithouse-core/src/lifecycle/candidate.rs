@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::main::Main;
 use super::{Effect, Lifecycle};
 use crate::app::{AppStatus, Desired};
+use crate::ending::Ending;
 use crate::id::{InstanceId, ReleaseNumber};
 
 /// A release that is not active yet.
@@ -152,6 +153,19 @@ impl Lifecycle {
         self.standing = None;
         self.failed = None;
         effects.push(Effect::Activate(release));
+    }
+
+    /// The candidate's process is no more, or will be in a moment.
+    pub(super) fn candidate_ended(&mut self, ending: &Ending, effects: &mut Vec<Effect>) {
+        let moves = self.moves_away_from(ending);
+        let Some(candidate) = &mut self.candidate else { return };
+        if moves {
+            candidate.stage = Stage::Preparing { building: false };
+            effects.push(Effect::Prepare(candidate.release));
+        } else {
+            candidate.stage = Stage::Held;
+            self.fail_candidate(ending.to_string(), effects);
+        }
     }
 
     /// The candidate comes to nothing; whatever served before goes on serving.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Effect, Lifecycle};
+use super::{Effect, Lifecycle, moving};
 use crate::app::{AppStatus, Desired};
 use crate::ending::Ending;
 use crate::id::InstanceId;
@@ -15,8 +15,8 @@ pub(super) enum Main {
     Stopped,
     /// Its environment is being found, or built.
     Preparing { building: bool },
-    /// A process exists, or will in a moment, and is not healthy yet. `gave_up` tells the time-out that ended it.
-    Starting { instance: InstanceId, pid: Option<u32>, gave_up: Option<u64> },
+    /// A process exists, or will in a moment, and is not healthy yet. `gave_up` tells why we ended it.
+    Starting { instance: InstanceId, pid: Option<u32>, gave_up: Option<Ending> },
     /// Healthy since then, on the caller's monotonic clock.
     Running { instance: InstanceId, pid: Option<u32>, since: Duration },
     /// Being ended, perhaps to be started again.
@@ -109,11 +109,11 @@ impl Main {
         }
     }
 
-    /// Whether the instance that timed out was this place's and should be ended.
-    pub(super) fn give_up(&mut self, late: &InstanceId, seconds: u64) -> bool {
+    /// Whether the instance that came to nothing was this place's and should be ended.
+    pub(super) fn give_up(&mut self, hopeless: &InstanceId, why: Ending) -> bool {
         match self {
-            Self::Starting { instance, gave_up: gave_up @ None, .. } if instance == late => {
-                *gave_up = Some(seconds);
+            Self::Starting { instance, gave_up: gave_up @ None, .. } if instance == hopeless => {
+                *gave_up = Some(why);
                 true
             }
             _ => false,
@@ -169,7 +169,7 @@ impl Lifecycle {
                 }
                 return;
             }
-            Main::Starting { gave_up: Some(seconds), .. } => (Ending::NeverHealthy { seconds: *seconds }, None),
+            Main::Starting { gave_up: Some(why), .. } => (why.clone(), None),
             Main::Running { since, .. } => (ending, Some(now.saturating_sub(*since))),
             _ => (ending, None),
         };
@@ -179,6 +179,9 @@ impl Lifecycle {
             // Nothing is wrong with the app: it starts again at once, and its earlier failures still count.
             self.start_main(effects);
             self.notice = Some(format!("{ending}; it is being started again"));
+        } else if self.moves_away_from(&ending) {
+            self.start_main(effects);
+            self.notice = Some(moving(&ending));
         } else if self.restart_on_crash {
             self.retry_later(&ending, healthy_for, effects);
         } else {

@@ -444,3 +444,32 @@ fn an_app_that_is_down_by_nobodys_wish_is_told_from_one_that_is_on_its_way_or_wa
         assert_eq!(life.has_stopped_by_itself(), has_stopped, "{what}: {life:?}");
     }
 }
+
+fn port_taken(number: u8) -> Event {
+    Event::PortTaken { instance: instance(number), port: 8501, by: Some("`nginx` (pid 7)".to_owned()) }
+}
+
+#[test]
+fn a_start_whose_port_somebody_else_has_taken_is_tried_with_another_one() {
+    // Found by its watcher while it runs, or told by its end.
+    let mut life = created().after([prepared(R1, 1), spawned(1)]);
+    assert_eq!(life.apply(port_taken(1), Duration::ZERO), [Effect::Terminate(instance(1)), Effect::Prepare(R1)]);
+    let mut life = life.after([stopped(1), prepared(R1, 2), spawned(2)]);
+    let ending = Ending::PortTaken { port: 8502, by: None };
+    assert_eq!(life.apply(ended(2, ending), Duration::ZERO), [Effect::Prepare(R1)]);
+    let life = life.after([prepared(R1, 3), spawned(3), healthy(3)]);
+    assert_eq!(life.status(), (AppStatus::Running, None));
+}
+
+#[test]
+fn a_restart_whose_port_is_taken_again_and_again_tells_who_has_it() {
+    let mut life = running().after([ended(1, Ending::Exited { code: 1 }), Event::PauseOver { turn: 1 }]);
+    for number in 2..12 {
+        life = life.after([prepared(R1, number), spawned(number)]);
+        assert_eq!(life.apply(port_taken(number), Duration::ZERO), [Effect::Terminate(instance(number))]);
+        assert_eq!(life.apply(stopped(number), Duration::ZERO), [Effect::Prepare(R1)]);
+        assert_eq!(life.why(), "port 8501 is in use by `nginx` (pid 7); the app is started with another port");
+    }
+    let life = life.after([prepared(R1, 12), spawned(12), port_taken(12), stopped(12)]);
+    assert!(life.why().contains("`nginx` (pid 7); it is started again after a pause of"), "{}", life.why());
+}

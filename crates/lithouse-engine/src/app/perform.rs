@@ -7,10 +7,12 @@ use std::time::Duration;
 use lithouse_core::ending::Ending;
 use lithouse_core::id::{InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::{Effect, Event};
+use lithouse_core::route::PathPrefix;
 
 use super::{AppTask, Message, Process};
 use crate::keeper::{CallError, Refusal};
-use crate::ports::Port;
+use crate::opening::{Opened, Opening};
+use crate::ports::{Port, PortInUse};
 use crate::session::SessionError;
 use crate::{probe, session};
 
@@ -65,14 +67,17 @@ impl AppTask {
         let mut passed_over: Vec<Port> = Vec::new();
         let keeper = self.shared.keeper();
         for _ in 0..PORTS_TRIED {
-            let port = match self.promised.take().map_or_else(|| self.shared.ports.take(), Ok) {
+            let port = match self.take_port() {
                 Ok(port) => port,
-                Err(error) => return not_started(error.to_string()),
+                Err(why) => return not_started(why),
             };
             match keeper.spawn(self.launch(&instance, release, &launchable, &port)).await {
                 Ok(spawned) => {
                     let process = Process {
                         port,
+                        pid: Some(spawned.pid),
+                        is_open: self.record.recipe.command.is_none(),
+                        sees: self.record.sees(),
                         started_at: spawned.started_at,
                         _environment: launchable.held,
                         permit: Some(permit),
@@ -81,6 +86,9 @@ impl AppTask {
                     self.processes.insert(instance.clone(), process);
                     self.started_as(launchable.fingerprint).await;
                     return Event::Spawned { instance, pid: spawned.pid };
+                }
+                Err(CallError::Refused(Refusal::AddressInUse { port })) if self.record.recipe.port == Some(port) => {
+                    return not_started(PortInUse::foreign(port).to_string());
                 }
                 // Kept until the end of the search, so that the next one is another.
                 Err(CallError::Refused(Refusal::AddressInUse { .. })) => passed_over.push(port),
@@ -101,7 +109,18 @@ impl AppTask {
         self.record.fingerprint = Some(fingerprint);
     }
 
+    /// The port of the next process: the one that is fixed, the one that was promised, or the next free one.
+    fn take_port(&mut self) -> Result<Port, String> {
+        if let Some(fixed) = self.record.recipe.port {
+            return self.shared.ports.take_fixed(fixed).map_err(|error| error.to_string());
+        }
+        self.promised.take().map_or_else(|| self.shared.ports.take().map_err(|error| error.to_string()), Ok)
+    }
+
     fn await_health(&mut self, instance: InstanceId) {
+        if self.record.recipe.command.is_some() {
+            return self.await_opening(instance);
+        }
         let health = self.health();
         let patience = self.shared.settings.start_timeout;
         let outbox = self.outbox.clone();
@@ -117,7 +136,34 @@ impl AppTask {
         process.watching = Some(watching.abort_handle());
     }
 
+    /// Waits until a process that opens its port by itself has done so and answers.
+    fn await_opening(&mut self, instance: InstanceId) {
+        let path = match self.record.sees() {
+            PathPrefix::Keep => format!("{}/", self.base_path()),
+            PathPrefix::Strip => "/".to_owned(),
+        };
+        let patience = self.shared.settings.start_timeout;
+        let outbox = self.outbox.clone();
+        let Some(process) = self.processes.get_mut(&instance) else { return };
+        let (port, pid) = (process.port.number(), process.pid.unwrap_or_default());
+        let watching = tokio::spawn(async move {
+            let opening = Opening { port, instance: instance.clone(), pid, path };
+            let event = match tokio::time::timeout(patience, opening.watch()).await {
+                Ok(Opened::Answers) => Event::Healthy { instance },
+                Ok(Opened::Stranger(by)) => Event::PortTaken { instance, port, by },
+                Err(_) => Event::StartTimedOut { instance, seconds: patience.as_secs() },
+            };
+            let _ = outbox.send(Message::Event(event));
+        });
+        process.watching = Some(watching.abort_handle());
+    }
+
     fn prove(&mut self, instance: InstanceId) {
+        if self.record.recipe.command.is_some() {
+            // A session of Streamlit is nothing that any other server knows.
+            let _ = self.outbox.send(Message::Event(Event::Proved { instance, verdict: Ok(()) }));
+            return;
+        }
         let base_path = self.base_path();
         let patience = self.shared.settings.proof_timeout;
         let outbox = self.outbox.clone();

@@ -8,6 +8,7 @@ use lithouse_core::id::{InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::Event;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use super::venv::{self, VenvError};
 use super::{AppTask, Launchable, Message};
 use crate::environment::{BuildLog, Environment, PrepareError, Source, plain_requirements};
 use crate::fingerprint;
@@ -23,6 +24,8 @@ enum PreparationError {
     Store(#[from] StoreError),
     #[error("could not write the build's log: {0}")]
     Log(std::io::Error),
+    #[error(transparent)]
+    Venv(#[from] VenvError),
     #[error(transparent)]
     Environment(#[from] PrepareError),
 }
@@ -74,9 +77,14 @@ async fn find_or_build(
 ) -> Result<Launchable, PreparationError> {
     let release = shared.store.release(&record.id, number).await?.ok_or(PreparationError::NoRelease(number))?;
     let folder = record.folder.clone().unwrap_or_else(|| shared.home.release(&record.id, number));
-    let own = record.recipe.venv.clone().unwrap_or_else(|| folder.join("venv"));
-    if record.folder.is_some() && own.join("bin/python").exists() {
-        return Ok(Launchable { venv: own, entry: release.entry, held: None, fingerprint: None });
+    let is_streamlit = record.recipe.command.is_none();
+    let own = Some(folder.join("venv")).filter(|own| record.folder.is_some() && own.join("bin/python").exists());
+    if let Some(given) = record.recipe.venv.clone().or(own) {
+        venv::check(&given, is_streamlit)?;
+        return Ok(Launchable::without_ours(Some(given), release.entry));
+    }
+    if !is_streamlit && !names_requirements(&folder) {
+        return Ok(Launchable::without_ours(None, release.entry));
     }
     // A folder that is served in place may have other requirements by now; a release never has.
     if record.folder.is_none()
@@ -90,6 +98,11 @@ async fn find_or_build(
         return Ok(Launchable::of(environment, release.entry));
     }
     build(shared, record, release, folder, outbox).await
+}
+
+/// Whether a folder says which packages it needs.
+fn names_requirements(folder: &Path) -> bool {
+    ["requirements.txt", "pyproject.toml", "uv.lock"].iter().any(|name| folder.join(name).is_file())
 }
 
 /// The environment of an earlier release with the very same requirements: a change of the code alone must not change what
@@ -118,7 +131,9 @@ async fn build(
     let _ = outbox.send(Message::Event(Event::BuildBegan { release: release.number }));
     let log = BuildLog::create(&shared.home.build_log(record.log_name())).map_err(PreparationError::Log)?;
     log.write(&format!("release {}: preparing its environment", release.number));
-    let source = Source { folder, private_to: record.id.to_string(), extra: vec!["streamlit".to_owned()] };
+    // What a command runs is its own affair.
+    let extra = if record.recipe.command.is_some() { Vec::new() } else { vec!["streamlit".to_owned()] };
+    let source = Source { folder, private_to: record.id.to_string(), extra };
     let environment = shared.environments.prepare(&source, &log).await?;
     shared.store.set_environment(&record.id, release.number, environment.key.as_str()).await?;
     log.write(&format!("release {}: its environment is ready", release.number));

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use lithouse_core::app::{AppStatus, Desired, Origin};
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
-use lithouse_core::route::{PathPrefix, Target, Upstream};
+use lithouse_core::route::{Target, Upstream};
 use time::OffsetDateTime;
 
 use super::AppTask;
@@ -110,10 +110,13 @@ impl AppTask {
 
     /// Shows others what the app is now. True if its route is another than before.
     pub(super) fn show(&self) -> bool {
+        // Also while it is stopped, and as soon as the configuration says so.
+        self.shared.ports.fix(self.id(), self.record.recipe.port.filter(|_| !self.is_purged));
         let (status, reason) = self.life.status();
         let serving = self.life.serving().and_then(|instance| self.processes.get(instance));
         let target = match serving {
-            Some(process) => Target::Up(Upstream::Tcp(process.port.address()), PathPrefix::Keep),
+            Some(process) if process.is_open => Target::Up(Upstream::Tcp(process.port.address()), process.sees),
+            Some(_) => Target::Opening,
             None => Target::Down { status, reason: reason.clone() },
         };
         let view = AppView {

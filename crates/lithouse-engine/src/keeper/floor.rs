@@ -214,6 +214,7 @@ impl Floor {
         }
         check(launch)?;
         let (listener, listen) = launch.listen.map(listen).transpose()?.unzip();
+        let listen = listen.or(launch.binds);
         let born = self.spawner.spawn(launch, listener.as_ref())?;
         let number = born.pid.as_raw_nonzero().get();
         // It is ours and not reaped, so its number still means it.

@@ -29,6 +29,8 @@ pub struct Launch {
     pub cwd: PathBuf,
     /// The address the keeper listens on for it; the listener is its standard input. Port 0 lets the kernel choose.
     pub listen: Option<SocketAddr>,
+    /// The address that the program listens on by itself: nothing is opened for it, and the report tells it.
+    pub binds: Option<SocketAddr>,
     /// The file its output is appended to, absolute.
     pub log: PathBuf,
     /// How much of that log is kept.
@@ -72,7 +74,7 @@ pub struct LaunchLimits {
 pub struct Spawned {
     /// The app's own process.
     pub pid: u32,
-    /// The address its listener has, with the port the kernel chose if it was asked to.
+    /// The address it listens on, with the port the kernel chose if it was asked to.
     pub listen: Option<SocketAddr>,
     /// When it was started.
     #[serde(with = "time::serde::rfc3339")]
@@ -90,7 +92,7 @@ pub struct InstanceReport {
     pub release: ReleaseNumber,
     /// The app's own process, while there is one.
     pub pid: Option<u32>,
-    /// The address its listener has or had.
+    /// The address it listens or listened on.
     pub listen: Option<SocketAddr>,
     /// When it was started.
     #[serde(with = "time::serde::rfc3339")]

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use super::launch::{InstanceReport, Launch, Spawned};
 
 /// The version of this protocol.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// No frame is longer; a longer one is not ours.
 const LONGEST_FRAME: usize = 4 << 20;

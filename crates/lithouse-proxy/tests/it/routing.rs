@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which app is asked, under which path, and what is said where none is.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::StatusCode;
 use lithouse_core::app::AppStatus;
 use lithouse_core::route::{PathPrefix, Target, Upstream as Address};
 use lithouse_testkit::upstream::{UnixUpstream, Upstream, full};
 
-use crate::support::{ID, Lithouse, request};
+use lithouse_proxy::proxy::Options;
+
+use crate::support::{ID, Lithouse, eventually, request};
 
 const PAGE: (&str, &str) = ("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
 
@@ -183,4 +187,27 @@ async fn every_request_is_a_use_even_of_an_app_that_is_down() {
     let before = crate::support::unix_ms();
     lithouse.get("/apps/sales/", &[]).await;
     assert!(lithouse.usage.last_used_ms().is_some_and(|at| at >= before));
+}
+
+#[tokio::test]
+async fn a_request_for_an_app_that_opens_its_port_waits_until_it_has_done_so() {
+    let app = parrot().await;
+    let lithouse = Lithouse::with(Target::Opening).await;
+    let asking = lithouse.get("/apps/sales/x", &[]);
+    let opening = async {
+        eventually("the request has come", || lithouse.usage.last_used_ms().is_some()).await;
+        lithouse.publish(Target::Up(Address::Tcp(app.address()), PathPrefix::Strip));
+    };
+    let (answer, ()) = tokio::join!(asking, opening);
+    assert_eq!(answer.text(), "/x");
+}
+
+#[tokio::test]
+async fn an_app_that_does_not_open_its_port_in_time_is_told_as_starting() {
+    let options = Options { opening_patience: Duration::from_millis(50), ..Options::default() };
+    let lithouse = Lithouse::start(Target::Opening, options, || 1, |_| {}).await;
+    let answer = lithouse.get("/apps/sales/", &[]).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains(r#""app_status":"starting""#), "{}", answer.text());
+    assert_eq!(answer.header("retry-after"), Some("2"));
 }

@@ -83,6 +83,7 @@ impl Bench {
             env: env.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<BTreeMap<_, _>>(),
             cwd: self.scratch().to_owned(),
             listen: None,
+            binds: None,
             log_limits: LogLimits::default(),
             limits: LaunchLimits::default(),
         }

@@ -34,7 +34,7 @@ fn visitor(bench: &Bench) -> UnixStream {
 async fn noise_on_the_socket_disturbs_nobody() {
     let bench = Bench::new();
     let server = bench.connect().await;
-    let hello = String::from_utf8(frame(r#"{"lithouse":"server","protocol":1,"pid":1}"#)).unwrap();
+    let hello = String::from_utf8(frame(r#"{"lithouse":"server","protocol":2,"pid":1}"#)).unwrap();
     let noises: [Vec<u8>; 8] = [
         b"".to_vec(),
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec(),
@@ -74,7 +74,7 @@ async fn a_visitor_that_asks_and_never_reads_is_cut_off() {
     let server = bench.connect().await;
     let mut rude = visitor(&bench);
     rude.set_write_timeout(Some(SOON)).unwrap();
-    rude.write_all(&frame(r#"{"lithouse":"server","protocol":1,"pid":1}"#)).unwrap();
+    rude.write_all(&frame(r#"{"lithouse":"server","protocol":2,"pid":1}"#)).unwrap();
     let question = frame(r#"{"id":1,"request":{"do":"list"}}"#);
     let mut asked = 0;
     while rude.write_all(&question).is_ok() {
@@ -91,7 +91,7 @@ async fn a_request_that_is_not_known_is_answered_and_the_connection_goes_on() {
     let server = bench.connect().await;
     let mut stream = visitor(&bench);
     assert!(read_frame(&mut stream).unwrap().contains(r#""lithouse":"keeper""#));
-    stream.write_all(&frame(r#"{"lithouse":"server","protocol":1,"pid":1}"#)).unwrap();
+    stream.write_all(&frame(r#"{"lithouse":"server","protocol":2,"pid":1}"#)).unwrap();
     stream.write_all(&frame(r#"{"id":7,"request":{"do":"dance"}}"#)).unwrap();
     let answer = read_frame(&mut stream).unwrap();
     assert!(answer.contains(r#""id":7"#) && answer.contains("not_understood"), "{answer}");
@@ -105,8 +105,8 @@ async fn another_version_of_the_protocol_is_named_on_both_sides() {
     let bench = Bench::new();
     let server = bench.connect().await;
     let mut newer = visitor(&bench);
-    assert!(read_frame(&mut newer).unwrap().contains(r#""protocol":1"#));
-    newer.write_all(&frame(r#"{"lithouse":"server","protocol":2,"pid":1}"#)).unwrap();
+    assert!(read_frame(&mut newer).unwrap().contains(r#""protocol":2"#));
+    newer.write_all(&frame(r#"{"lithouse":"server","protocol":3,"pid":1}"#)).unwrap();
     assert_eq!(read_frame(&mut newer), None, "it is let go");
     bench.end(server).await;
 

@@ -298,6 +298,7 @@ fn the_environment_of_snippets_is_not_collected() {
             python: None,
             uv: None,
             public_address: ("localhost".to_owned(), 1),
+            public_url: "http://127.0.0.1:8080".to_owned(),
             program: program(),
         };
         // A start collects what nobody wants.
