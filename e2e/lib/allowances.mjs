@@ -24,3 +24,14 @@ export const UNREACHABLE = [
   { pattern: /^console: Streamlit server is not responding/, why: "the client tells the same" },
   { pattern: /^console: WebSocket connection to '\S+\/_stcore\/stream' failed/, why: "it tries its socket while nobody is there" },
 ];
+
+export const LEAVING = [
+  { pattern: /^failed: \S+\/portal\/apps net::ERR_ABORTED$/, why: "whoever leaves the page ends what it is asking for" },
+  { pattern: /^failed: \S+\/apps\/\S+ net::ERR_ABORTED$/, why: "a frame that is loaded again ends what it was asking for" },
+];
+
+// A browser tells of a page whose answer is no success, and that is what a page in place of an app is.
+export const STANDS_IN = [
+  { pattern: /^answer: (503|404) \S+\/apps\/[a-z-]+\/$/, why: "the page that the test asks for" },
+  { pattern: /^console: Failed to load resource: .* (503|404) .*\/apps\/[a-z-]+\/\)$/, why: "the browser tells the same" },
+];

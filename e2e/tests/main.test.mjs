@@ -41,7 +41,7 @@ describe("everything", { concurrency: VERSIONS.length }, () => {
       hello(lab, version);
       examples(lab, version);
       if (version === VERSIONS.at(-1)) {
-        portal(lab, version);
+        portal(lab);
         documentation(lab, version);
       }
     });

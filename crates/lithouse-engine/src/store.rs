@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{File, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lithouse_core::app::Desired;
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
@@ -19,6 +20,9 @@ use sqlx::{SqliteConnection, SqlitePool};
 pub use record::{AppRecord, Recipe, ReleaseRecord, ReleaseState};
 
 static MIGRATOR: Migrator = sqlx::migrate!();
+
+/// How long a statement may wait for its turn.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Why the database could not be opened, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -159,8 +163,14 @@ impl Store {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
-        let pool =
-            SqlitePoolOptions::new().max_connections(2).connect_with(options).await.map_err(|source| not_opened(path, source))?;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(2)
+            // A thousand apps that start at once stand in line here, each with a row to write. All of them get their turn.
+            .acquire_timeout(PATIENCE)
+            .acquire_slow_threshold(PATIENCE)
+            .connect_with(options)
+            .await
+            .map_err(|source| not_opened(path, source))?;
         look_over(path, &pool).await?;
         MIGRATOR.run(&pool).await.map_err(|source| match source {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path: path.to_owned() },

@@ -86,6 +86,11 @@ impl Config {
         Ok(Self { origins, file: file.map(|file| file.path), ..config })
     }
 
+    /// The file that was read, else where one would be looked for.
+    pub(crate) fn places(&self) -> Vec<PathBuf> {
+        self.file.clone().map_or_else(|| [file::TOML_NAME, file::JSON_NAME].map(PathBuf::from).to_vec(), |file| vec![file])
+    }
+
     fn read(top: &mut Scope<'_>) -> Option<Self> {
         refuse_unknown(top);
         let server = Server::read(top);

@@ -82,6 +82,12 @@ impl Refresher {
         Ok(Refreshed { outcome: Outcome { passed_over, ..outcome }, later })
     }
 
+    /// What a refresh would read at this moment, to be told from what it read before.
+    pub(crate) async fn look(&self) -> Sight {
+        let good = self.0.good.lock().await.clone();
+        tokio::task::spawn_blocking(move || Sight::of(&good)).await.unwrap_or_default()
+    }
+
     async fn read(&self, good: &Config) -> Result<(Config, FolderApps), RefreshError> {
         let config = self.0.source.resolve(&Environment::of_process(), &Around::this_process())?;
         if let (Some(folder), None) = (&good.hosting.folder, &config.hosting.folder)
@@ -96,6 +102,29 @@ impl Refresher {
         let found =
             found.map_err(|error| AppsError::Unreadable { folder: PathBuf::new(), source: std::io::Error::other(error) })?;
         Ok((config, found?))
+    }
+}
+
+/// What there is to be read, by the configuration that was taken last.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sight {
+    files: Vec<Option<Vec<u8>>>,
+    apps: Vec<(Declared, String)>,
+    /// What cannot be served, or why nothing can be seen.
+    faults: Vec<String>,
+}
+
+impl Sight {
+    fn of(config: &Config) -> Self {
+        let files = config.places().iter().map(|file| std::fs::read(file).ok()).collect();
+        match apps(config) {
+            Ok(found) => Self {
+                files,
+                faults: found.passed_over.into_iter().map(|app| app.name).collect(),
+                apps: found.apps.into_iter().map(|app| (app.clone(), app.signature())).collect(),
+            },
+            Err(error) => Self { files, apps: Vec::new(), faults: vec![error.to_string()] },
+        }
     }
 }
 

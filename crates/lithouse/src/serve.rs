@@ -3,8 +3,10 @@
 
 pub(crate) mod background;
 mod lock;
+mod progress;
 mod signals;
 mod snippets;
+mod watch;
 mod wish;
 
 use std::io::Write;
@@ -106,6 +108,10 @@ async fn serve(
         say(&format!("not served: `{name}`: {reason}"))?;
     }
     announce(config, engine, home, &links, gate)?;
+    let beside = [
+        Some(tokio::spawn(progress::run(engine.clone(), say_if_possible))),
+        config.hosting.watch.then(|| tokio::spawn(watch::run(refresher.clone(), say_if_possible))),
+    ];
     if background::is_wanted() {
         background::be_on_own();
     }
@@ -113,6 +119,7 @@ async fn serve(
         () = end.told() => {}
         Some(Wish::Stop) = wanted.recv() => {}
     }
+    beside.iter().flatten().for_each(tokio::task::JoinHandle::abort);
     say("stopping: every app is ended, and starts again with the next `lithouse serve`")?;
     stop.cancel();
     tasks.close();
@@ -287,6 +294,11 @@ fn announce(config: &Config, engine: &Engine, home: &Home, links: &Links, gate: 
         say(&format!("             and {} more: `lithouse apps` lists them", apps.len() - MOST_ANNOUNCED))?;
     }
     Ok(())
+}
+
+/// Tells the person at the terminal what is written down elsewhere too.
+fn say_if_possible(text: &str) {
+    let _ = say(text);
 }
 
 /// Tells the person at the terminal.

@@ -107,6 +107,8 @@ impl AppTask {
             tracing::warn!(app = %self.id(), error = %error, "what the app was started with could not be stored");
         }
         self.record.fingerprint = Some(fingerprint);
+        // Other files may ask for another environment.
+        self.refresh_folder().await;
     }
 
     /// The port of the next process: the one that is fixed, the one that was promised, or the next free one.

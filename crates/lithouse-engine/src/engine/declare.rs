@@ -267,6 +267,14 @@ async fn look_at_all(declared: Vec<Declared>) -> All {
 }
 
 impl Declared {
+    /// Tells what there is of it on the disk from what there was, also that it cannot be served, and why. It blocks.
+    pub fn signature(&self) -> String {
+        match look(self) {
+            Ok(Looked { entry, fingerprint, .. }) => format!("{entry} {fingerprint}"),
+            Err(unfit) => unfit.reason,
+        }
+    }
+
     /// The name in addresses as it is stored.
     fn stored_url(&self) -> Option<Key> {
         self.url.clone().filter(|url| *url != self.key)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `[apps.<key>]`: an app that the configuration names, wherever it lies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use lithouse_core::id::Key;
@@ -111,20 +111,23 @@ impl App {
     }
 }
 
-/// Pairs of apps that cannot both be reached, with what they share.
+/// Pairs of apps that cannot both be reached, with what they share: each with the first one that has it.
 fn conflicts(apps: &BTreeMap<Key, App>) -> Vec<(&Key, &Key, String)> {
     let mut conflicts = Vec::new();
-    for (number, (second, other)) in apps.iter().enumerate() {
-        for (first, app) in apps.iter().take(number) {
-            let names = |key, app: &App| [Some(key), app.url.clone()];
-            let theirs = names(second.clone(), other);
-            let shared = names(first.clone(), app).into_iter().flatten().find(|name| theirs.contains(&Some(name.clone())));
-            if let Some(name) = shared {
-                conflicts.push((first, second, format!("the same name `{name}` in addresses")));
-            }
-            if let Some(port) = app.port.filter(|port| other.port == Some(*port)) {
-                conflicts.push((first, second, format!("the same port {port}")));
-            }
+    let (mut names, mut ports) = (BTreeMap::<&Key, &Key>::new(), BTreeMap::<u16, &Key>::new());
+    for (key, app) in apps {
+        let own: BTreeSet<&Key> = std::iter::once(key).chain(&app.url).collect();
+        if let Some((name, first)) = own.iter().find_map(|name| Some((name, names.get(name)?))) {
+            conflicts.push((*first, key, format!("the same name `{name}` in addresses")));
+        }
+        for name in own {
+            names.entry(name).or_insert(key);
+        }
+        if let Some(port) = app.port
+            && let Some(first) = ports.insert(port, key)
+        {
+            ports.insert(port, first);
+            conflicts.push((first, key, format!("the same port {port}")));
         }
     }
     conflicts

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::declare::Flag::{Named, Position};
+use super::declare::Flag::{Named, Position, Switch as FlagOf};
 use super::declare::Otherwise::{Found, Text};
 use super::declare::section;
-use super::reader::{Folder, Maybe, OneOf, PortRange, Ports, Program, Seconds, Word};
+use super::reader::{Folder, Maybe, OneOf, PortRange, Ports, Program, Seconds, Switch, Word};
 
 section! {
     /// How apps are built and run.
@@ -17,6 +17,14 @@ section! {
             env: &["LITHOUSE_APPS"],
             flag: Position("APPS_DIR"),
             default: Found("./apps if there", |around| Some(around.folder.join("apps")).filter(|apps| apps.is_dir())),
+        }
+        /// Whether changes of the folder and of the configuration are taken by themselves.
+        ///
+        /// Without it, `lithouse refresh` takes them. With it they are taken about two seconds after the last one.
+        watch: bool as Switch {
+            env: &["LITHOUSE_WATCH"],
+            flag: FlagOf("watch"),
+            default: Text("false"),
         }
         /// Internal ports of the apps.
         port_range: PortRange as Ports {

@@ -94,6 +94,7 @@ fn every_setting_with_a_variable_can_be_set_by_it() {
         ("LITHOUSE_DATA", "/d", "data", "/d"),
         ("STREAMLIT_HOST_DATA", "/e", "data", "/e"),
         ("LITHOUSE_APPS", "/srv/apps", "hosting.folder", "/srv/apps"),
+        ("LITHOUSE_WATCH", "yes", "hosting.watch", "true"),
         ("LITHOUSE_PORT_RANGE", "9000-9010", "hosting.port_range", "9000-9010"),
         ("LITHOUSE_TRANSPORT", "TCP", "hosting.transport", "tcp"),
         ("LITHOUSE_PYTHON", "/py", "hosting.python", "/py"),
@@ -128,6 +129,7 @@ data = "/var/lib/lithouse"
 
 [hosting]
 folder = "teams/apps"
+watch = true
 port_range = "9000"
 transport = "tcp"
 python = "python3.12"

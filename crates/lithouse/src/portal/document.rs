@@ -50,6 +50,7 @@ impl<'a> Document<'a> {
             html lang="en" {
                 (head(framed.map_or("Apps", |card| &card.name)))
                 body data-view=(if framed.is_some() { "frame" } else { "list" }) {
+                    (shape::SHARED)
                     (self.list_view())
                     (frame_view(framed))
                     p.unseen #news role="status" {}
@@ -107,11 +108,13 @@ impl<'a> Document<'a> {
                         spellcheck="false" aria-controls="apps" aria-keyshortcuts="/";
                     kbd aria-hidden="true" { "/" }
                 }
-                label.sort for="sort" { "Sort by" }
-                div.order {
-                    select #sort name="sort" {
-                        @for (sort, word) in sorts {
-                            option value=(sort.word()) selected[sort == self.asked.sort] { (word) }
+                div.sorting {
+                    label for="sort" { "Sort by" }
+                    div.order {
+                        select #sort name="sort" {
+                            @for (sort, word) in sorts {
+                                option value=(sort.word()) selected[sort == self.asked.sort] { (word) }
+                            }
                         }
                     }
                 }

@@ -11,9 +11,11 @@ pub(super) const LIGHT: Shape = PreEscaped(
      <path class=\"beam\" d=\"M9.2 6.2 1.5 3.4v7.2l7.7-2zM14.8 6.2l7.7-2.8v7.2l-7.7-2z\"/>\
      <path class=\"tower\" d=\"M12 1.6 8.6 4.4v4.2h6.8V4.4zM8.9 10h6.2l1.5 11.2H7.4z\"/></svg>",
 );
-/// An arrow out of a box.
-pub(super) const ALONE: Shape = PreEscaped(
-    "<svg viewBox=\"0 0 20 20\" aria-hidden=\"true\" focusable=\"false\"><path d=\"M8 4H4.5v11.5H16V12M11.5 4H16v4.5M16 4 9 11\"/></svg>",
+/// An arrow out of a box. Every card has one, so they refer to the one of `SHARED`.
+pub(super) const ALONE: Shape = PreEscaped("<svg aria-hidden=\"true\"><use href=\"#alone-shape\"/></svg>");
+/// What others refer to; stands once in a page.
+pub(super) const SHARED: Shape = PreEscaped(
+    "<svg hidden><symbol id=\"alone-shape\" viewBox=\"0 0 20 20\"><path d=\"M8 4H4.5v11.5H16V12M11.5 4H16v4.5M16 4 9 11\"/></symbol></svg>",
 );
 /// An arrow to the left.
 pub(super) const BACK: Shape = PreEscaped(

@@ -6,3 +6,4 @@ mod folder;
 mod lab;
 mod many;
 mod streamlit;
+mod watch;

@@ -106,6 +106,13 @@ impl Server {
         server.up()
     }
 
+    /// A server that is not started yet, with the uv that all tests share.
+    pub(crate) fn prepare_with_uv(args: &[&str]) -> Self {
+        let mut server = Self::prepare(args);
+        server.uv = store_of_envs::uv();
+        server
+    }
+
     /// A server that is not started yet.
     pub(crate) fn prepare(args: &[&str]) -> Self {
         let agent = Agent::config_builder()

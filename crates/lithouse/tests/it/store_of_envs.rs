@@ -23,6 +23,21 @@ pub(crate) fn uv() -> Option<PathBuf> {
     Some(cache.join("uv")).filter(|uv| uv.is_file())
 }
 
+/// Makes a virtual environment as a person would, which finds the packages of the shared one.
+pub(crate) fn venv_at(venv: &Path) {
+    let cache = cache();
+    build_once(&cache);
+    let entries = fs::read_dir(&cache).unwrap().flatten().map(|entry| entry.path());
+    let shared = entries.into_iter().find(|path| path.join("bin/python").exists()).unwrap();
+    let made = Command::new(shared.join("bin/python")).args(["-m", "venv", "--without-pip"]).arg(venv).status().unwrap();
+    assert!(made.success(), "a virtual environment could not be made");
+    let packages = |environment: &Path| {
+        let python = fs::read_dir(environment.join("lib")).unwrap().flatten().next().unwrap().path();
+        python.join("site-packages")
+    };
+    fs::write(packages(venv).join("shared.pth"), format!("{}\n", packages(&shared).display())).unwrap();
+}
+
 /// Puts the built environment into the data folder of a server that has no app yet.
 pub(crate) fn link_into(data: &Path) {
     let cache = cache();

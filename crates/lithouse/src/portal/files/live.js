@@ -51,8 +51,9 @@ export class Live {
     try {
       const headers = this.tag ? { "if-none-match": this.tag } : undefined;
       const answer = await fetch("/portal/apps", { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+      const html = await answer.text();
       if (answer.status === 200) {
-        this.count = this.take(await answer.text());
+        this.count = this.take(html);
         this.tag = answer.headers.get("etag") ?? "";
       } else if (answer.status !== 304) {
         throw new Error(String(answer.status));

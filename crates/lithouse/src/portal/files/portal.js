@@ -63,6 +63,7 @@ function showList() {
   shown = undefined;
   const isOther = document.body.dataset.view !== "list";
   view("list");
+  document.querySelector(".notice")?.remove();
   document.title = "Apps · Lithouse";
   if (!isOther) return;
   scrollTo(0, left);
@@ -85,13 +86,22 @@ function tellApp(app) {
   switcher.show(app);
 }
 
+/** @param {import("./list.js").App | undefined} app the one that is seen, as the list has it */
+function tellShown(app) {
+  if (app) return tellApp(app);
+  const place = byId("framed-state");
+  if (place.textContent !== "Removed") {
+    place.replaceChildren(state("stopped", "Removed"));
+    tell(news, "This app was removed");
+  }
+}
+
 /** Takes the list as it is now. @param {string} html */
 function take(html) {
   const changed = list.take(html);
   for (const { app } of changed) frames.changed(app);
   frames.clear((app) => list.cards.has(app));
-  const seen = shown === undefined ? undefined : list.app(shown);
-  if (seen) tellApp(seen);
+  if (shown !== undefined) tellShown(list.app(shown));
   const told = changed.filter(({ app }) => shown === undefined || shown === app);
   if (told.length > TOLD) tell(news, `${told.length} apps have changed`);
   else if (told.length > 0) tell(news, told.map(({ name, word }) => `${name}: ${word}`).join(", "));
@@ -176,7 +186,11 @@ history.scrollRestoration = "manual";
 for (const id of ["theme", "reload", "switcher"]) byId(id).hidden = false;
 byId("framed-name").classList.add("unseen");
 byId("go").hidden = true;
-if (shown !== undefined) switcher.show({ app: shown, name: byId("framed-name").textContent ?? "", status: "", word: "" });
+// An app may be asked for by another of its names.
+if (shown !== undefined) {
+  history.replaceState(null, "", `/?app=${encodeURIComponent(shown)}`);
+  switcher.show({ app: shown, name: byId("framed-name").textContent ?? "", status: "", word: "" });
+}
 setInterval(() => list.tellTimes(), MINUTE);
 list.tellTimes();
 live.look();

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Takes changes of the folder and of the configuration by itself, where that is asked for.
+//!
+//! It looks again and again instead of being told by the kernel: that works on every file system, also on those of other machines,
+//! and needs no watch for each of the thousands of folders that environments have.
+
+use std::time::{Duration, Instant};
+
+use lithouse_engine::engine::{Outcome, Revive};
+
+use crate::refresh::{Refreshed, Refresher};
+
+/// The shortest pause between two looks. A change is taken once two looks have seen the same.
+const PAUSE: Duration = Duration::from_millis(900);
+/// A look may take one part in so many of our time.
+const SHARE: u32 = 20;
+
+/// Looks for ever.
+pub(super) async fn run(refresher: Refresher, say: fn(&str)) {
+    let mut taken = refresher.look().await;
+    let mut last = None;
+    loop {
+        let began = Instant::now();
+        let seen = refresher.look().await;
+        if seen == taken {
+            last = None;
+        } else if last.as_ref() == Some(&seen) {
+            take(&refresher, say).await;
+            // Also what is wrong is not tried again before it has changed. The configuration may have named other folders.
+            taken = refresher.look().await;
+            last = None;
+        } else {
+            last = Some(seen);
+        }
+        tokio::time::sleep(PAUSE.max(began.elapsed() * SHARE)).await;
+    }
+}
+
+async fn take(refresher: &Refresher, say: fn(&str)) {
+    match refresher.refresh(Revive::No).await {
+        Ok(Refreshed { outcome, later }) => {
+            for line in lines(&outcome).into_iter().chain(later.iter().map(|name| format!("`{name}` counts from the next start")))
+            {
+                tracing::info!("{line}");
+                say(&line);
+            }
+        }
+        Err(error) => {
+            tracing::error!(error = %error, "a change could not be taken; the server goes on as it is");
+            say(&format!("a change could not be taken, and the server goes on as it is\nerror: {error}"));
+        }
+    }
+}
+
+fn lines(outcome: &Outcome) -> Vec<String> {
+    let all = [
+        ("added", &outcome.added),
+        ("changed", &outcome.changed),
+        ("restarted", &outcome.restarted),
+        ("removed", &outcome.removed),
+        ("started", &outcome.started),
+    ];
+    let lines = all.iter().flat_map(|(what, keys)| keys.iter().map(move |key| format!("{what:<12} {key}")));
+    lines.chain(outcome.passed_over.iter().map(|app| format!("not served: `{}`: {}", app.name, app.reason))).collect()
+}
