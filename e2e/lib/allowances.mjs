@@ -26,7 +26,7 @@ export const UNREACHABLE = [
 ];
 
 export const LEAVING = [
-  { pattern: /^failed: \S+\/portal\/apps net::ERR_ABORTED$/, why: "whoever leaves the page ends what it is asking for" },
+  { pattern: /^failed: \S+\/portal\/(apps|[0-9a-f]+\/icon\.svg) net::ERR_ABORTED$/, why: "whoever leaves the page ends what it is asking for" },
   { pattern: /^failed: \S+\/apps\/\S+ net::ERR_ABORTED$/, why: "a frame that is loaded again ends what it was asking for" },
 ];
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server of its own with the apps of a team: most run, one is stopped, one could not be built. For tests that look at all of them.
+// A server of its own with the apps of a team: most run, two are stopped, one has crashed, one could not be built. For tests that look at all of them.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -19,6 +19,8 @@ const APPS = [
   { key: "watch", name: "Night watch", description: "Counts who passes the pier between dusk and dawn.", files: () => appFiles("steady") },
   { key: "kitchen", name: "Kitchen sink", description: "One of everything that an app can show, to try a new release with.", files: () => appFiles("kitchen-sink") },
   { key: "archive", name: "Harbour archive", description: "Tides and lights of past years, one page each.", files: () => appFiles("multipage") },
+  { key: "freight", name: "Freight planner", description: "Which ship takes what, and when the crane is free.", files: () => appFiles("steady") },
+  { key: "queue", name: "Ferry queue", description: "How many cars wait for the next ferry to the islands.", files: () => appFiles("steady") },
   { key: "forecast", name: "Tide forecast", description: "High water for the next ten days, by harbour.", files: () => appFiles("steady"), requirements: "pandas==0.0.0\n" },
 ];
 
@@ -28,7 +30,7 @@ export async function harbour() {
   try {
     for (const { files, ...app } of APPS) await server.deploy({ requirements: REQUIREMENTS, ...app, files: files() });
     await Promise.all(APPS.map(({ key }) => (key === "forecast" ? server.settled(key) : server.runs(key))));
-    await stop(server, "archive");
+    await Promise.all([stop(server, "archive"), stop(server, "freight"), crash(server, "queue")]);
     return server;
   } catch (error) {
     await server.stop().catch(() => {});
@@ -40,4 +42,11 @@ export async function harbour() {
 export async function stop(server, key) {
   await server.api("POST", `/apps/${key}/stop`);
   await waitUntil(`${key} to stop`, async () => (await server.get(key)).status === "stopped");
+}
+
+/** Ends an app's process for good. */
+async function crash(server, key) {
+  const { pid } = await server.api("PATCH", `/apps/${key}`, { restart_on_crash: false });
+  process.kill(pid, "SIGKILL");
+  await waitUntil(`${key} to crash`, async () => (await server.get(key)).status === "crashed");
 }

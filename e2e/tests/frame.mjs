@@ -76,7 +76,7 @@ export function frame(lab, server) {
       assert.equal(await focused(page), "Skip to the apps");
       await press("Enter");
       await press("Tab");
-      assert.equal(await focused(page), "Harbour archive");
+      assert.equal(await focused(page), "Ferry queue");
       await press("/");
       assert.equal(await focused(page), "q");
       await page.keyboard.type("night watch");
@@ -173,7 +173,7 @@ export function frame(lab, server) {
       });
       await page.locator("#framed-state").getByText("Removed").waitFor();
       await page.getByRole("link", { name: "All apps" }).click();
-      await page.getByText("6 apps").waitFor();
+      await page.getByText("8 apps").waitFor();
       assert.equal(await page.getByRole("link", { name: "Night watch", exact: true }).count(), 0);
       await page.unrouteAll({ behavior: "ignoreErrors" });
     }));

@@ -29,7 +29,7 @@ const shows = (page, expected) => waitUntil(`the cards ${expected}`, async () =>
   if (seen.join() !== expected.join()) throw new Error(`${seen}`);
   return true;
 });
-const ALL = ["Harbour archive", "Image lab", "Kitchen sink", "Live signals", "Night watch", "Sales by region", "Tide forecast"];
+const ALL = ["Ferry queue", "Freight planner", "Harbour archive", "Image lab", "Kitchen sink", "Live signals", "Night watch", "Sales by region", "Tide forecast"];
 
 export function portal(lab) {
   describe("the portal", { skip: lab.plain && "there is no server" }, () => {
@@ -45,8 +45,9 @@ export function portal(lab) {
       await shows(page, ALL);
       assert.match(await card(page, "Sales by region").innerText(), /Two years of coffee[^]*Running\s+not used yet/);
       assert.match(await card(page, "Harbour archive").innerText(), /Stopped/);
-      assert.match(await card(page, "Tide forecast").innerText(), /pandas[^]*Failed/);
-      assert.equal(await page.locator("#count").innerText(), "7 apps");
+      assert.match(await card(page, "Ferry queue").innerText(), /ended by signal 9 \(SIGKILL\)[^]*Crashed/);
+      assert.match(await card(page, "Tide forecast").innerText(), /pandas==0\.0\.0[^]*Failed/);
+      assert.equal(await page.locator("#count").innerText(), "9 apps");
       await fetch(`${server.origin}/apps/sales/`);
       await card(page, "Sales by region").getByText("used just now").waitFor();
       assert.equal(await card(page, "Sales by region").getByRole("link", { name: /direct/i }).getAttribute("href"), "/apps/sales/");
@@ -55,7 +56,7 @@ export function portal(lab) {
     test("typing narrows the list, says how far, and stands in the address", LIMIT, () => visit(async (page) => {
       await page.getByRole("searchbox").fill("night");
       await shows(page, ["Live signals", "Night watch"]);
-      assert.equal(await page.locator("#count").innerText(), "2 of 7 apps");
+      assert.equal(await page.locator("#count").innerText(), "2 of 9 apps");
       await page.getByRole("searchbox").fill("NIGHT dusk");
       await shows(page, ["Night watch"]);
       await page.waitForURL(`${server.origin}/?q=NIGHT+dusk`);
@@ -91,7 +92,7 @@ export function portal(lab) {
 
       const added = await server.deploy({ key: "added", name: "<img src=x onerror=alert(1)>", files: appFiles("steady"), requirements: "pandas==0.0.0\n" });
       await card(page, "<img src=x onerror=alert(1)>").waitFor();
-      assert.equal(await page.locator("#count").innerText(), "8 apps");
+      assert.equal(await page.locator("#count").innerText(), "10 apps");
       await server.settled(added.app_id);
       await server.api("DELETE", "/apps/added");
       await shows(page, ALL);
@@ -141,6 +142,18 @@ export function portal(lab) {
       { pattern: /^console: Failed to load resource: .* 404 .*\?app=nowhere\)$/, why: "the browser tells the same" },
     ] }));
 
+    test("nothing moves for those who do not want it", LIMIT, () => withProfile(lab.browser, { reducedMotion: "reduce" }, (profile) => visit(async (page) => {
+      const moving = () => page.evaluate(() => {
+        document.querySelector("#apps .state").dataset.status = "building";
+        return document.getAnimations().filter((animation) => animation.playState === "running").length;
+      });
+      assert.equal(await moving(), 0);
+      await page.emulateMedia({ reducedMotion: "no-preference" });
+      assert.ok((await moving()) > 0, "and it does for others");
+    }, { profile })));
+
+    frame(lab, () => server);
+
     for (const { name, ...look } of LOOKS) {
       test(`the list is whole, fits its window and breaks no rule of axe: ${name}`, LIMIT, () => withProfile(lab.browser, look, (profile) => visit(async (page) => {
         await shows(page, ALL);
@@ -153,18 +166,6 @@ export function portal(lab) {
         await assertAccessible(page, "the list with nothing in it");
       }, { profile })));
     }
-
-    test("nothing moves for those who do not want it", LIMIT, () => withProfile(lab.browser, { reducedMotion: "reduce" }, (profile) => visit(async (page) => {
-      const moving = () => page.evaluate(() => {
-        document.querySelector("#apps .state").dataset.status = "building";
-        return document.getAnimations().filter((animation) => animation.playState === "running").length;
-      });
-      assert.equal(await moving(), 0);
-      await page.emulateMedia({ reducedMotion: "no-preference" });
-      assert.ok((await moving()) > 0, "and it does for others");
-    }, { profile })));
-
-    frame(lab, () => server);
 
     test("the page of an unknown app fits a phone", LIMIT, () => withProfile(lab.browser, LOOKS[2], (profile) => visit(async (page) => {
       await page.getByRole("heading", { level: 1 }).waitFor();

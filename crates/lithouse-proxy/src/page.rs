@@ -91,10 +91,11 @@ fn escape_into(html: &mut String, text: &str) {
     }
 }
 
+/// The colours are those of the portal.
 const STYLE: &str = "<style>
-:root { color-scheme: light dark; --ground: #f6f7f9; --card: #fff; --ink: #1b2330; --soft: #566072; --line: #dfe3ea; --light: #b45309; }
+:root { color-scheme: light dark; --ground: #f5f7fa; --card: #fff; --ink: #14213a; --soft: #55617a; --line: #dce2ec; --light: #8f4700; }
 @media (prefers-color-scheme: dark) {
-  :root { --ground: #10141b; --card: #181e28; --ink: #e8ecf3; --soft: #a3adbd; --line: #2b3341; --light: #fbbf24; }
+  :root { --ground: #0c1322; --card: #141e33; --ink: #e9eef8; --soft: #a3b1ca; --line: #27344f; --light: #ffc24b; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.5rem; background: var(--ground);

@@ -15,6 +15,8 @@ use crate::api::time::rfc3339;
 const TINTS: u64 = 6;
 /// The most that a card tells of a reason, in characters; the app's own page tells all.
 const REASON: usize = 200;
+/// The same for what it is for, which may be as long as a page; a search looks no further either.
+const DESCRIPTION: usize = 400;
 
 /// What a visitor is told of an app.
 #[derive(Debug)]
@@ -37,9 +39,9 @@ impl Card {
             path_name: view.path_name.clone(),
             other_names: key.chain([view.id.to_string()]).collect(),
             name: view.name.clone(),
-            description: view.description.clone(),
+            description: shortened(&view.description, DESCRIPTION),
             status: view.status,
-            reason: view.reason.as_deref().map(first_line),
+            reason: view.reason.as_deref().map(|reason| shortened(reason.trim().lines().next().unwrap_or_default(), REASON)),
             used_ms,
         }
     }
@@ -134,11 +136,10 @@ fn with_literals(text: &str) -> Markup {
     }
 }
 
-fn first_line(text: &str) -> String {
-    let line = text.trim().lines().next().unwrap_or_default();
-    match line.char_indices().nth(REASON) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line.to_owned(),
+fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }
 
@@ -201,10 +202,9 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reason_is_cut_between_characters() {
-        assert_eq!(first_line("one\ntwo"), "one");
-        let long = "é".repeat(REASON + 1);
-        assert_eq!(first_line(&long), format!("{}…", "é".repeat(REASON)));
+    fn a_long_text_is_cut_between_characters() {
+        assert_eq!(shortened("éé", 2), "éé");
+        assert_eq!(shortened("ééé", 2), "éé…");
     }
 
     #[test]

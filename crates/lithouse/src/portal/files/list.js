@@ -4,6 +4,9 @@
 
 import { ago, apps, says } from "./text.js";
 
+/** More apps than a browser draws in no time; the server has the same number. */
+const MANY = 100;
+
 /** @typedef {{ app: string, name: string, status: string, word: string }} App */
 
 export class List {
@@ -64,6 +67,7 @@ export class List {
       renew(old, card);
       if (old.dataset.status !== card.dataset.status) changed.push(/** @type {App} */ (this.app(app)));
     }
+    this.place.classList.toggle("many", this.cards.size > MANY);
     if (!isSorted) this.sort();
     this.search();
     this.tellTimes();

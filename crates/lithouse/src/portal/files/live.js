@@ -6,6 +6,8 @@ const SOONEST = 2_000;
 const LATEST = 10_000;
 /** More apps, more change, and more of each change to fetch. */
 const PER_APP = 8;
+/** How the pause grows from look to look, as long as nothing happens. */
+const CALM = 1.15;
 const PATIENCE = 15_000;
 
 export class Live {
@@ -19,6 +21,7 @@ export class Live {
     this.tag = "";
     this.count = 0;
     this.failures = 0;
+    this.unchanged = 0;
     /** @type {number | undefined} */
     this.timer = undefined;
     /** @type {Promise<void> | undefined} */
@@ -43,7 +46,7 @@ export class Live {
   }
 
   pause() {
-    const usual = Math.min(LATEST, SOONEST + PER_APP * this.count);
+    const usual = Math.min(LATEST, (SOONEST + PER_APP * this.count) * CALM ** this.unchanged);
     return Math.min(3 * LATEST, usual * 2 ** Math.min(this.failures, 4));
   }
 
@@ -52,6 +55,7 @@ export class Live {
       const headers = this.tag ? { "if-none-match": this.tag } : undefined;
       const answer = await fetch("/portal/apps", { headers, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
       const html = await answer.text();
+      this.unchanged = answer.status === 304 ? this.unchanged + 1 : 0;
       if (answer.status === 200) {
         this.count = this.take(html);
         this.tag = answer.headers.get("etag") ?? "";
