@@ -57,7 +57,8 @@ pub struct Usage {
 impl Usage {
     /// Notes a use at this time, in milliseconds since 1970-01-01 UTC.
     pub fn touch(&self, unix_ms: i64) {
-        self.last_used_ms.fetch_max(unix_ms, Ordering::Relaxed);
+        // The latest word counts, not the highest: a clock may be set back.
+        self.last_used_ms.store(unix_ms, Ordering::Relaxed);
     }
 
     /// The last use in milliseconds since 1970-01-01 UTC, if there was any.

@@ -125,7 +125,7 @@ impl Engine {
 
     /// When an app was last used, in milliseconds since 1970-01-01 UTC.
     pub fn last_used_ms(&self, view: &AppView) -> Option<i64> {
-        self.shared.registry.usage(&view.id).last_used_ms().max(view.last_used_at_ms)
+        self.shared.registry.usage(&view.id).last_used_ms().or(view.last_used_at_ms)
     }
 
     /// Memory and processor time of apps' processes with all their descendants, by the apps' own process.
@@ -209,7 +209,7 @@ impl Engine {
     /// Ends every app and the keeper. What people want of the apps stays as it is, for the next start.
     pub async fn shut_down(&self) -> Result<(), EngineError> {
         self.hub.abort();
-        self.save_usage().await;
+        self.save_usage(&mut HashMap::new()).await;
         let ended = self.shared.keeper().shutdown(self.shared.settings.stop_grace).await;
         self.shared.store.close().await;
         Ok(ended?)
@@ -230,9 +230,10 @@ impl Engine {
         let engine = self.clone();
         tokio::spawn(async move {
             let mut minutes = tokio::time::interval(SAVE_USAGE);
+            let mut saved = HashMap::new();
             while !engine.hub.is_finished() {
                 minutes.tick().await;
-                engine.save_usage().await;
+                engine.save_usage(&mut saved).await;
             }
         });
     }
@@ -249,14 +250,16 @@ impl Engine {
         });
     }
 
-    /// Stores when each app was last used.
-    async fn save_usage(&self) {
+    /// Stores when each app was last used, where that is not what was saved already.
+    async fn save_usage(&self, saved: &mut HashMap<AppId, i64>) {
         for view in self.apps() {
-            let last = self.last_used_ms(&view);
-            if let Some(at) = last.filter(|_| last > view.last_used_at_ms)
-                && let Err(error) = self.shared.store.set_last_used(&view.id, at).await
-            {
-                tracing::warn!(app = %view.id, error = %error, "the time of the last use could not be stored");
+            let Some(at) = self.last_used_ms(&view) else { continue };
+            if saved.get(&view.id).copied().or(view.last_used_at_ms) == Some(at) {
+                continue;
+            }
+            match self.shared.store.set_last_used(&view.id, at).await {
+                Ok(()) => drop(saved.insert(view.id.clone(), at)),
+                Err(error) => tracing::warn!(app = %view.id, error = %error, "the time of the last use could not be stored"),
             }
         }
     }

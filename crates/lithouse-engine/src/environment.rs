@@ -16,6 +16,7 @@ mod local;
 mod lock;
 mod log;
 mod marker;
+pub(crate) mod orphans;
 mod pip;
 mod prepare;
 mod project;

@@ -567,6 +567,20 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_database_that_takes_no_writes_is_told_from_a_damaged_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("lithouse.db")).await.unwrap();
+        // Of each connection that the pool may have.
+        let mut both = [store.pool.acquire().await.unwrap(), store.pool.acquire().await.unwrap()];
+        for connection in &mut both {
+            sqlx::query("PRAGMA query_only = 1").execute(&mut **connection).await.unwrap();
+        }
+        drop(both);
+        let refused = store.set_last_used(&"a7c1e0f2b9f84a62".parse().unwrap(), 1).await.unwrap_err();
+        assert!(refused.is_read_only() && !refused.is_damage() && !refused.is_disk_full(), "{refused:?}");
+    }
+
+    #[tokio::test]
     async fn a_database_of_before_apps_were_declared_keeps_every_app_and_release() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lithouse.db");

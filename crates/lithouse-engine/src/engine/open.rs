@@ -68,6 +68,7 @@ impl Engine {
     /// Opens the engine on a data folder that the caller has locked, with the apps that a folder or the configuration names. Every
     /// app is known when this returns, and its start has begun.
     pub async fn open(home: Home, settings: Settings, declared: Vec<Declared>) -> Result<(Self, Outcome), OpenError> {
+        end_builds(&home).await;
         empty_tmp(&home.tmp()).map_err(|source| OpenError::Write { path: home.tmp(), source })?;
         let launcher = home.tools().join("launch.py");
         write_launcher(&launcher).map_err(|source| OpenError::Write { path: launcher.clone(), source })?;
@@ -151,6 +152,15 @@ fn clear_unknown_folders(shared: &Shared, known: &HashSet<String>) {
         } else if let Err(error) = std::fs::remove_dir_all(entry.path()) {
             tracing::warn!(path = %entry.path().display(), error = %error, "a folder of no app could not be removed");
         }
+    }
+}
+
+/// Of a server that was killed together with the guard of a build.
+async fn end_builds(home: &Home) {
+    let tmp = home.tmp();
+    match tokio::task::spawn_blocking(move || environment::orphans::end(&tmp)).await {
+        Ok(0) | Err(_) => {}
+        Ok(count) => tracing::warn!(count, "processes of a build were left behind, and were ended"),
     }
 }
 

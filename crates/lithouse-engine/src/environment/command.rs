@@ -3,6 +3,7 @@
 
 use std::ffi::OsString;
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::PrepareError;
+use super::orphans;
 use super::variables::Variables;
 
 /// How much of a program's words is kept to find the reason of a failure in: the end of them, where the reason stands.
@@ -73,12 +75,16 @@ impl Runner<'_> {
         let mut words = Words { log: self.log, kept: Vec::new(), line: Vec::new() };
         let ended = match child.stderr.take() {
             Some(stderr) => {
-                let both = async {
-                    words.drain(stderr).await;
-                    child.wait().await
+                let end = async {
+                    let status = child.wait().await;
+                    if status.as_ref().is_ok_and(|status| status.signal().is_some()) {
+                        end_orphans(step.variables).await;
+                    }
+                    status
                 };
+                let both = async { tokio::join!(end, words.drain(stderr)) };
                 tokio::select! {
-                    status = both => Ok(status),
+                    (status, ()) = both => Ok(status),
                     () = self.cancelled.cancelled() => Err(PrepareError::Cancelled),
                     () = tokio::time::sleep_until(self.deadline) => Err(PrepareError::TimedOut { after: self.timeout, during: String::new() }),
                 }
@@ -126,8 +132,14 @@ impl Runner<'_> {
     }
 }
 
+/// The guard was killed, and cannot end its family any more.
+async fn end_orphans(variables: &Variables) {
+    let Some(folder) = variables.get("TMPDIR").map(PathBuf::from) else { return };
+    // What cannot be ended holds the build up until its time is over.
+    let _ = tokio::task::spawn_blocking(move || orphans::end(&folder)).await;
+}
+
 fn code(status: ExitStatus) -> i32 {
-    use std::os::unix::process::ExitStatusExt;
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
 }
 

@@ -2,8 +2,11 @@
 //! What goes wrong on real machines: killed and stopped processes, clocks that jump, disks that are full, databases that are damaged.
 
 mod clients;
+mod clock;
 mod database;
+mod disks;
 mod leftovers;
 mod many;
+mod processes;
 mod promises;
 mod rounds;

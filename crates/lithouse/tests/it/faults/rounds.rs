@@ -123,7 +123,7 @@ impl Rounds {
 }
 
 /// What [`COUNTING`] has printed, of all files of its log.
-fn numbers_in(log: &Path) -> Vec<u64> {
+pub(super) fn numbers_in(log: &Path) -> Vec<u64> {
     let rotated = |number: u32| PathBuf::from(format!("{}.{number}", log.display()));
     let mut files: Vec<PathBuf> = (1..1000).map(rotated).take_while(|file| file.exists()).collect();
     files.reverse();
