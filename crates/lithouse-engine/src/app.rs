@@ -56,6 +56,8 @@ pub(crate) enum Message {
     Census(Vec<InstanceReport>),
     /// The removal of what is left should be tried once more.
     PurgeAgain,
+    /// Another server takes the app up; told once nothing is done here any more.
+    Leave(oneshot::Sender<()>),
 }
 
 /// What is needed to start a release besides its files.
@@ -229,6 +231,7 @@ impl AppTask {
                 Message::Event(event) => self.happen(event).await,
                 Message::Prepared(release, launchable, permit) => self.prepared(release, launchable, permit).await,
                 Message::PurgeAgain => self.purge().await,
+                Message::Leave(left) => return self.leave(left).await,
                 Message::Census(census) => self.compare(census).await,
                 Message::Declared(declared, answer) => {
                     let result = self.redeclare(*declared).await;
@@ -242,6 +245,19 @@ impl AppTask {
                 }
             }
         }
+    }
+
+    /// Does nothing any more, and never ends: whoever looks at the app sees its last view, and not that it is gone.
+    async fn leave(mut self, left: oneshot::Sender<()>) {
+        for (_, preparing) in self.preparing.drain() {
+            preparing.abort();
+            let _ = preparing.await;
+        }
+        for process in self.processes.values() {
+            process.watching.iter().for_each(AbortHandle::abort);
+        }
+        let _ = left.send(());
+        std::future::pending::<()>().await;
     }
 
     async fn happen(&mut self, mut event: Event) {

@@ -19,7 +19,7 @@ use lithouse_core::route::RouteTable;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
-use crate::app::{AppHandle, AppView, Ask, AskError, Change, FolderError};
+use crate::app::{AppHandle, AppView, Ask, AskError, Change, FolderError, Message};
 use crate::backup;
 use crate::environment::Environments;
 use crate::home::Home;
@@ -39,6 +39,8 @@ pub use crate::ports::NoFreePort;
 
 /// How often the times of use are stored.
 const SAVE_USAGE: Duration = Duration::from_secs(60);
+/// How long an app's task may take to come to a point where it can be left.
+const LEAVING_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a deletion may take before whoever asked is told that it goes on without them.
 const DELETION_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -213,6 +215,23 @@ impl Engine {
         let ended = self.shared.keeper().shutdown(self.shared.settings.stop_grace).await;
         self.shared.store.close().await;
         Ok(ended?)
+    }
+
+    /// Lets go of everything, so that another server can open the data folder: apps and keeper go on, builds end. The routes stay
+    /// as they are. What is asked of this engine from now on is never answered.
+    pub async fn let_go(&self) {
+        self.hub.abort();
+        self.save_usage(&mut HashMap::new()).await;
+        let leaving = self.shared.registry.all().into_iter().map(|app| {
+            let (left, leaving) = tokio::sync::oneshot::channel();
+            app.tell(Message::Leave(left));
+            leaving
+        });
+        for leaving in leaving.collect::<Vec<_>>() {
+            // A task that is gone has left already; one that hangs must not hold up a whole server.
+            let _ = tokio::time::timeout(LEAVING_PATIENCE, leaving).await;
+        }
+        self.shared.store.close().await;
     }
 
     /// Ends the keeper if it holds no app: a server that could not start leaves nothing behind, and ends nobody's app.

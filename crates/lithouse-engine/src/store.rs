@@ -15,7 +15,7 @@ use lithouse_core::app::Desired;
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqliteConnection, SqlitePool};
+use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
 pub use record::{AppRecord, Recipe, ReleaseRecord, ReleaseState};
 
@@ -184,6 +184,20 @@ impl Store {
         close_to_others(path);
         sqlx::query("VACUUM INTO ?").bind(path.to_string_lossy().into_owned()).execute(&self.pool).await?;
         Ok(())
+    }
+
+    /// Whether [`Store::open`] would find a database that this version can work with. Nothing is written.
+    pub async fn examine(path: &Path) -> Result<(), StoreError> {
+        if !path.exists() {
+            return Ok(());
+        }
+        let open_error = |source| not_opened(path, source);
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let mut connection = SqliteConnection::connect_with(&options).await.map_err(open_error)?;
+        let newest = sqlx::query_scalar::<_, Option<i64>>("SELECT max(version) FROM _sqlx_migrations");
+        let newest = newest.fetch_one(&mut connection).await.map_err(open_error)?;
+        let known = MIGRATOR.iter().map(|migration| migration.version).max();
+        if newest > known { Err(StoreError::Newer { path: path.to_owned() }) } else { Ok(()) }
     }
 
     /// Closes the database, which brings everything into its one file. Nothing can be asked of it any more.

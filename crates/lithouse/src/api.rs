@@ -158,6 +158,7 @@ fn documented() -> OpenApiRouter<Site> {
         .routes(under_api(routes!(health::read)))
         .routes(routes!(server::get))
         .routes(routes!(server::stop))
+        .routes(routes!(server::restart))
 }
 
 /// The same at `/api` and its path, for whoever passes on that folder alone. Its operation has a name of its own.

@@ -24,6 +24,7 @@ mod power;
 mod refresh;
 mod releases;
 mod resource;
+mod restart;
 mod rm;
 mod rollback;
 mod run;
@@ -186,9 +187,13 @@ enum ClientVerb {
     /// gone. With the key or id of an app, that app is stopped, and stays so until somebody starts it.
     #[command(after_long_help = "Example:\n  lithouse stop\n  lithouse stop sales")]
     Stop(stop::StopArgs),
-    /// Replace an app's process and wait until it runs
-    #[command(after_long_help = "Example:\n  lithouse restart sales")]
-    Restart(power::PowerArgs),
+    /// Replace an app's process and wait until it runs; or replace the server
+    ///
+    /// With `--server` the program that is installed now takes the place of the one that runs, with the same flags, variables and
+    /// working folder. No connection is refused. If it cannot serve, because of a wrong configuration for instance, that is told, and the
+    /// server goes on.
+    #[command(after_long_help = "Example:\n  lithouse restart sales\n  lithouse restart --server")]
+    Restart(restart::RestartArgs),
     /// Take what changed in the configuration and in the folder of apps
     ///
     /// The server reads both again, as it was started. New apps start, changed ones are restarted, those that are gone stop, and
@@ -335,7 +340,7 @@ async fn perform(call: ClientCall) -> Result<(), Failure> {
         ClientVerb::Logs(args) => logs::run(&client, &args).await,
         ClientVerb::StartApp(args) => power::start(&client, &args).await,
         ClientVerb::Stop(args) => stop::run(&client, args).await,
-        ClientVerb::Restart(args) => power::restart(&client, &args).await,
+        ClientVerb::Restart(args) => restart::run(&client, args).await,
         ClientVerb::Refresh(args) => refresh::run(&client, &args).await,
         ClientVerb::Open(args) => open::run(&client, &args).await,
         ClientVerb::Releases(args) => releases::run(&client, &args).await,

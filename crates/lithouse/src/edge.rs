@@ -3,6 +3,7 @@
 //! asked? Then it goes to the proxy or to the API, and what came of it is written to the access log.
 
 mod access;
+mod hold;
 mod peer;
 
 use std::net::SocketAddr;
@@ -10,7 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use axum::response::IntoResponse;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use lithouse_engine::shared::random_bytes;
 use lithouse_proxy::client::{ClientContext, Scheme};
@@ -21,9 +23,11 @@ use tower::ServiceExt;
 use crate::api::problem::{Code, Problem};
 use crate::api::{FromControlSocket, RequestId, Stranger};
 pub(crate) use access::AccessLog;
+pub(crate) use hold::{Held, Hold};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PLATFORM_PATH: &str = "/apps/";
+const RESTART_PATH: &str = "/api/server/restart";
 /// What anybody may ask for; what strangers are told there is less.
 const OPEN_PATHS: [&str; 2] = ["/health", "/api/health"];
 
@@ -61,7 +65,12 @@ pub(crate) struct Edge {
     pub(crate) proxy: Proxy,
     pub(crate) api: Router,
     pub(crate) access: AccessLog,
+    pub(crate) hold: Hold,
 }
+
+/// Marks answers that a successor gave.
+#[derive(Debug, Clone, Copy)]
+struct OfSuccessor;
 
 /// One connection and what is known of it.
 pub(crate) struct Connection {
@@ -86,7 +95,7 @@ impl Connection {
         let began = Instant::now();
         let id = request_id();
         let line = access::Line::of(&request, self.door);
-        if matches!(self.door, Door::Control) {
+        if matches!(self.door, Door::Control) && request.headers_mut().remove(hold::PASSED_ON).is_none() {
             request.extensions_mut().insert(FromControlSocket);
         }
         request.extensions_mut().insert(RequestId(id.clone()));
@@ -102,8 +111,14 @@ impl Connection {
             Some(problem) => problem.render(&id),
             None => self.pass(request, &id).await,
         };
-        if let Ok(value) = HeaderValue::try_from(&id) {
+        if response.extensions().get::<OfSuccessor>().is_none()
+            && let Ok(value) = HeaderValue::try_from(&id)
+        {
             response.headers_mut().insert(REQUEST_ID, value);
+        }
+        if self.edge.hold.has_moved() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // The next request of this client is the successor's.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         self.edge.access.write(&line, &response, &id, began.elapsed());
         response
@@ -153,8 +168,11 @@ impl Connection {
             client.request_id = Some(id.to_owned());
             return self.edge.proxy.serve(request, &client).await.map(Body::new);
         }
-        let answer = self.edge.api.clone().oneshot(request.map(Body::new)).await;
-        let mut response = answer.unwrap_or_else(|never| match never {});
+        let mut response = match self.answer_of_api(request.map(Body::new)).await {
+            Ok(response) if response.extensions().get::<OfSuccessor>().is_some() => return response,
+            Ok(response) => response,
+            Err(problem) => problem.into_response(),
+        };
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             // The router alone knows which methods a path has.
             let allow = response.headers_mut().remove(header::ALLOW);
@@ -163,6 +181,33 @@ impl Connection {
         }
         harden(response.headers_mut());
         response
+    }
+}
+
+impl Connection {
+    async fn answer_of_api(&self, request: Request<Body>) -> Result<Response<Body>, Problem> {
+        let restarting = || Problem::new(Code::ServerRestarting, "the server is being replaced").retry_after(1);
+        let here = async |request| {
+            let answer = self.edge.api.clone().oneshot(request).await;
+            answer.unwrap_or_else(|never| match never {})
+        };
+        if request.uri().path() == RESTART_PATH && !self.edge.hold.has_moved() {
+            // It waits for all others.
+            return Ok(here(request).await);
+        }
+        let Some(_leave) = self.edge.hold.enter(hold::is_long(&request)).await else {
+            let is_owners = request.extensions().get::<FromControlSocket>().is_some();
+            let mut answer = self.edge.hold.pass_on(request, is_owners).await.map_err(|error| {
+                tracing::warn!(error = %error, "a request could not be passed on to the successor");
+                restarting()
+            })?;
+            answer.extensions_mut().insert(OfSuccessor);
+            return Ok(answer);
+        };
+        tokio::select! {
+            answer = here(request) => Ok(answer),
+            () = self.edge.hold.hurry() => Err(restarting()),
+        }
     }
 }
 

@@ -63,12 +63,16 @@ struct Inner {
 }
 
 impl Refresher {
-    /// For a server that was started so.
-    pub(crate) fn new(engine: Engine, source: Source, started: Config) -> Self {
+    /// For a server that was started so, and last took this.
+    pub(crate) fn new(engine: Engine, source: Source, started: Config, good: Config) -> Self {
         // A file that lay there at the start is the server's from then on: its absence is a mistake, not an empty configuration.
         let source = source.or_file(started.file.clone());
-        let good = Mutex::new(started.clone());
-        Self(Arc::new(Inner { engine, source, started, good }))
+        Self(Arc::new(Inner { engine, source, started, good: Mutex::new(good) }))
+    }
+
+    /// What was last taken.
+    pub(crate) async fn good(&self) -> Config {
+        self.0.good.lock().await.clone()
     }
 
     /// Reads everything again, and takes what changed.
@@ -84,7 +88,7 @@ impl Refresher {
 
     /// What a refresh would read at this moment, to be told from what it read before.
     pub(crate) async fn look(&self) -> Sight {
-        let good = self.0.good.lock().await.clone();
+        let good = self.good().await;
         tokio::task::spawn_blocking(move || Sight::of(&good)).await.unwrap_or_default()
     }
 

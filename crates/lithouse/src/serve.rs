@@ -2,10 +2,16 @@
 //! `lithouse serve`: puts everything together, says where it is, and runs until it is told to end.
 
 pub(crate) mod background;
+mod house;
+mod linger;
 mod lock;
+mod predecessor;
 mod progress;
+mod replace;
 mod signals;
 mod snippets;
+mod successor;
+mod talk;
 mod watch;
 mod wish;
 
@@ -17,31 +23,30 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use lithouse_engine::engine::{Engine, FolderApps, OpenError, PassedOver};
+use lithouse_engine::engine::{Engine, FolderApps, OpenError};
 use lithouse_engine::home::Home;
 use lithouse_engine::keeper::LogLimits;
 use lithouse_engine::shared::{Settings, now_ms};
 use lithouse_proxy::client::Scheme;
 use lithouse_proxy::guard::ServedHosts;
-use lithouse_proxy::proxy::{Options, Proxy};
 use rustix::io::Errno;
 use tokio::net::{TcpListener, UnixListener};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::api::{self, Facts, Links, Site};
+use crate::api::{Facts, Links};
 use crate::config::{AuthMode, Config, Sandbox, Source};
-use crate::edge::{AccessLog, Edge, Gate};
-use crate::refresh::{self, AppsError, Refresher};
-use crate::server;
+use crate::edge::Gate;
+use crate::refresh::{self, AppsError};
+use crate::server::Doors;
+use house::{Ground, House};
 use lock::Lock;
 pub(crate) use lock::is_held;
+use predecessor::{Predecessor, Taken};
 use signals::EndSignals;
+use successor::Program;
 use wish::Wish;
-pub(crate) use wish::Wishes;
+pub(crate) use wish::{Replacement, Wishes};
 
-/// How long answers in the making may take once the server is told to end.
-const DRAIN: Duration = Duration::from_secs(2);
 /// More apps than these are told as a number: they would push the address out of sight.
 const MOST_ANNOUNCED: usize = 20;
 const PROOF_TIMEOUT: Duration = Duration::from_secs(20);
@@ -49,92 +54,87 @@ const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Runs the server in the foreground.
 pub(crate) async fn run(config: Config, source: Source) -> anyhow::Result<()> {
-    let found = found_apps(&config)?;
+    // It is read once more when the data folder is ours; what is wrong is told before anything is begun.
+    found_apps(&config)?;
     let gate = gate(&config)?;
+    let program = Program::own().context("could not find our own program")?;
+    let predecessor = Predecessor::of_this_process().await?;
     let home = Home::open(&config.server.data)
         .with_context(|| format!("could not use `{}` as the data folder", config.server.data.display()))?;
-    let lock = Lock::take(&home)?;
-    crate::logging::start(&home, config.log.level.as_str(), config.log.keep)?;
-    let listener = TcpListener::bind(config.server.listen).await.map_err(|error| not_listening(config.server.listen, &error))?;
-    let listen = listener.local_addr()?;
-    let (engine, outcome) =
-        Engine::open(home.clone(), settings(&config, listen)?, found.apps).await.map_err(|error| not_opened(error, &home))?;
-    let passed_over = [found.passed_over, outcome.passed_over].concat();
-    let refresher = Refresher::new(engine.clone(), source, config.clone());
-    let served = serve(&config, &home, gate, listener, &refresher, &engine, &passed_over).await;
-    if served.is_err() {
-        engine.leave().await;
-    }
-    drop(lock);
-    served
+    let start_log = || crate::logging::start(&home, config.log.level.as_str(), config.log.keep);
+    let (lock, doors, taken) = if let Some(predecessor) = predecessor {
+        let (lock, doors, taken) = predecessor.take_over(&config, &home).await?;
+        start_log()?;
+        (lock, doors, Some(taken))
+    } else {
+        let lock = Lock::take(&home)?;
+        start_log()?;
+        let listener = bind(config.server.listen).await?;
+        (lock, Doors { listener, control: control_socket(&home)? }, None)
+    };
+    let links = Arc::new(Links::new(config.server.public_base.as_ref(), doors.listener.local_addr()?));
+    let (wishes, wanted) = Wishes::new();
+    let ground = Ground { config, source, home, gate, doors: Arc::new(doors), links, wishes };
+    serve(&ground, lock, &program, wanted, taken).await
 }
 
-/// Serves with an open engine until the server is told to end.
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| not_listening(address, &error))
+}
+
+/// Serves until the server is told to end, or a successor has taken its place and nothing is left of it.
 async fn serve(
-    config: &Config,
-    home: &Home,
-    gate: Gate,
-    listener: TcpListener,
-    refresher: &Refresher,
-    engine: &Engine,
-    passed_over: &[PassedOver],
+    ground: &Ground,
+    mut lock: Lock,
+    program: &Program,
+    mut wanted: UnboundedReceiver<Wish>,
+    taken: Option<Taken>,
 ) -> anyhow::Result<()> {
-    let listen = listener.local_addr()?;
-    let links = Arc::new(Links::new(config.server.public_base.as_ref(), listen));
-    let snippets = snippets::open(config, home, engine)?;
-    let (wishes, mut wanted) = Wishes::new();
-    let facts = Arc::new(facts(config, home));
-    let edge = Arc::new(Edge {
-        hosts: served_hosts(config, listen),
-        gate,
-        scheme: scheme(config),
-        proxy: Proxy::new(engine.routes(), Options::default(), now_ms),
-        api: api::router(Site {
-            engine: engine.clone(),
-            snippets: snippets.clone(),
-            links: Arc::clone(&links),
-            refresher: refresher.clone(),
-            facts,
-            wishes,
-        }),
-        access: AccessLog::open(&home.logs().join("website.log"), config.log.keep).context("could not open the access log")?,
-    });
-    let control = control_socket(home)?;
-    let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-    let serving = tokio::spawn(server::run(edge, listener, control, stop.clone(), tasks.clone()));
+    let mut house = House::open(ground, ground.config.clone()).await?;
     // Whoever reads that we listen may tell us to end at once.
-    let end = EndSignals::listen()?;
-    for PassedOver { name, reason } in passed_over {
-        say(&format!("not served: `{name}`: {reason}"))?;
-    }
-    announce(config, engine, home, &links, gate)?;
-    let beside = [
-        Some(tokio::spawn(progress::run(engine.clone(), say_if_possible))),
-        config.hosting.watch.then(|| tokio::spawn(watch::run(refresher.clone(), say_if_possible))),
-    ];
+    let mut end = EndSignals::listen()?;
+    let mut elders = if let Some(taken) = taken {
+        taken.serving().await
+    } else {
+        announce(&ground.config, &house.engine, &ground.home, &ground.links, ground.gate)?;
+        Vec::new()
+    };
     if background::is_wanted() {
         background::be_on_own();
     }
-    tokio::select! {
-        () = end.told() => {}
-        Some(Wish::Stop) = wanted.recv() => {}
+    loop {
+        let answer = tokio::select! {
+            () = end.told() => break,
+            wish = wanted.recv() => match wish {
+                Some(Wish::Replace(answer)) => answer,
+                Some(Wish::Stop) | None => break,
+            },
+        };
+        let replaced = tokio::select! {
+            replaced = replace::replace(ground, &mut house, &mut lock, program, &mut elders) => replaced?,
+            () = end.told() => break,
+        };
+        match replaced {
+            Ok((successor, replacement)) => {
+                // Whoever asked may have gone.
+                let _ = answer.send(Ok(replacement));
+                drop(lock);
+                return linger::linger(&ground.home, house, successor, &mut end).await;
+            }
+            Err(error) => {
+                tracing::warn!(error = %error, "the server was not replaced");
+                let _ = answer.send(Err(error));
+            }
+        }
     }
-    beside.iter().flatten().for_each(tokio::task::JoinHandle::abort);
     say("stopping: every app is ended, and starts again with the next `lithouse serve`")?;
-    stop.cancel();
-    tasks.close();
-    // Open WebSockets would wait for ever; their apps end now.
-    let _ = tokio::time::timeout(DRAIN, async {
-        let _ = serving.await;
-        tasks.wait().await;
-    })
-    .await;
-    if let Some(snippets) = snippets {
-        snippets.leave().await;
+    for elder in &elders {
+        predecessor::end(elder).await;
     }
-    let ended = engine.shut_down().await;
-    let _ = std::fs::remove_file(home.control_socket());
-    ended.map_err(anyhow::Error::new)
+    let ended = house.shut_down().await;
+    let _ = std::fs::remove_file(ground.home.control_socket());
+    drop(lock);
+    ended
 }
 
 /// What the configuration and the folder name. Better no server than one without the folder that it was told of.

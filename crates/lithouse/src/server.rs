@@ -22,18 +22,30 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The pause after the system refused us a connection, for instance because descriptors ran out.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Serves the listener and the control socket until the token is cancelled; then no new connection is taken, and the ones that
-/// are in the middle of an answer finish it.
-pub(crate) async fn run(
-    edge: Arc<Edge>,
-    listener: TcpListener,
-    control: UnixListener,
-    stop: CancellationToken,
-    tasks: TaskTracker,
-) {
+/// Where connections come in.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    pub(crate) listener: TcpListener,
+    pub(crate) control: UnixListener,
+}
+
+/// When to take no further connection, and when to end those that are there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stop {
+    /// No new connection is taken. Those that come then wait for whoever accepts next.
+    pub(crate) accepting: CancellationToken,
+    /// Connections end: the ones that are in the middle of an answer finish it.
+    pub(crate) serving: CancellationToken,
+}
+
+/// Serves the listener and the control socket until it is told to stop.
+pub(crate) async fn run(edge: Arc<Edge>, doors: Arc<Doors>, stop: Stop, tasks: TaskTracker) {
+    let Doors { listener, control } = &*doors;
+    let Stop { accepting, serving: stop } = stop;
     loop {
         tokio::select! {
-            () = stop.cancelled() => return,
+            biased;
+            () = accepting.cancelled() => return,
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
                     // All of these fail only on a connection that is gone already.

@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Semaphore;
@@ -19,6 +20,9 @@ use crate::registry::Registry;
 use crate::reserve::Reserve;
 use crate::shared::{Settings, Shared};
 use crate::store::{Store, StoreError};
+
+const MOST_ATTEMPTS: u32 = 20;
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(50);
 
 const LAUNCHER: &str = include_str!("../../../../python/launch.py");
 
@@ -165,6 +169,19 @@ async fn end_builds(home: &Home) {
 }
 
 fn empty_tmp(tmp: &Path) -> std::io::Result<()> {
+    let mut attempts = 0;
+    // Builds of a server that has just gone may be dying in there.
+    while let Err(error) = try_to_empty(tmp) {
+        attempts += 1;
+        if attempts > MOST_ATTEMPTS {
+            return Err(error);
+        }
+        std::thread::sleep(BETWEEN_ATTEMPTS);
+    }
+    Ok(())
+}
+
+fn try_to_empty(tmp: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(tmp)? {
         let path = entry?.path();
         if path.is_dir() { std::fs::remove_dir_all(&path)? } else { std::fs::remove_file(&path)? }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The server itself: what it is, and how it is told to end.
+//! The server itself: what it is, and how it is told to end or to be replaced.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,8 +14,9 @@ use super::Site;
 use super::app::Status;
 use super::document::problems::{ASKED, WRITTEN, problems};
 use super::extract::Controller;
-use super::problem::Code;
+use super::problem::{Code, Problem};
 use super::time::rfc3339;
+use crate::serve::Replacement;
 
 /// What does not change of a server for as long as it runs.
 #[derive(Debug)]
@@ -62,6 +63,21 @@ pub(super) struct ServerResource {
     apps: BTreeMap<Status, usize>,
 }
 
+/// One server in the place of another.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Replacement)]
+pub(super) struct ReplacementResource {
+    /// The process that serves now.
+    #[schema(example = 4343)]
+    pid: u32,
+    /// Its version.
+    #[schema(example = "0.1.0")]
+    version: String,
+    /// How many seconds requests to this API waited. Those to apps did not.
+    #[schema(example = 0.042)]
+    gap: f64,
+}
+
 problems!(Getting: ASKED);
 /// Tell the server
 #[utoipa::path(
@@ -100,4 +116,22 @@ problems!(Stopping: ASKED, WRITTEN, [Code::ControlSocketOnly]);
 pub(super) async fn stop(State(site): State<Site>, _: Controller) -> StatusCode {
     site.wishes.stop();
     StatusCode::ACCEPTED
+}
+
+problems!(Restarting: ASKED, WRITTEN, [Code::ControlSocketOnly, Code::NotReplaced]);
+/// Replace the server by the program that lies in its place now
+///
+/// Only over the control socket. Apps and their sessions live on, and no connection is refused. A successor that cannot serve,
+/// because of a wrong configuration for instance, changes nothing: the answer tells why, and this server goes on.
+#[utoipa::path(
+    post, path = "/api/server/restart", operation_id = "restart_server", tag = "server",
+    responses((status = OK, description = "The successor serves", body = ReplacementResource), Restarting),
+)]
+pub(super) async fn restart(State(site): State<Site>, _: Controller) -> Result<Json<ReplacementResource>, Problem> {
+    match site.wishes.replace().await {
+        Ok(Replacement { pid, version, gap }) => Ok(Json(ReplacementResource { pid, version, gap: gap.as_secs_f64() })),
+        Err(error) => {
+            Err(Problem::new(Code::NotReplaced, error.to_string()).hint("the server goes on as before; mend it and try again"))
+        }
+    }
 }

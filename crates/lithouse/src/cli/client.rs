@@ -84,6 +84,11 @@ impl Client {
         self.json(Method::POST, path, CHANGE).await
     }
 
+    /// Makes something happen that takes its time.
+    pub(super) async fn post_within(&self, path: &str, patience: Duration) -> Result<Json, ClientError> {
+        self.json(Method::POST, path, patience).await
+    }
+
     /// Makes something happen that is answered with nothing.
     pub(super) async fn post_for_nothing(&self, path: &str) -> Result<(), ClientError> {
         let request = self.request(Method::POST, path, JSON, nothing())?;

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -40,11 +41,30 @@ impl Lock {
         Ok(lock)
     }
 
+    /// The lock that a predecessor has handed over.
+    pub(super) fn handed(file: OwnedFd) -> Self {
+        let mut lock = Self(file.into());
+        lock.sign();
+        lock
+    }
+
     /// Writes down that this process holds it. A full disk that does not take it must not keep the server from coming back.
     pub(super) fn sign(&mut self) {
         let file = &mut self.0;
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
     }
+}
+
+impl AsFd for Lock {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The server that holds the lock of this data folder, if there is one.
+pub(super) fn holder(home: &Home) -> Option<u32> {
+    let is_held = is_held(home).unwrap_or(false);
+    is_held.then(|| std::fs::read_to_string(home.lock()).ok()?.trim().parse().ok()).flatten()
 }
 
 /// Whether a server holds the lock of this data folder.

@@ -25,7 +25,7 @@ impl EndSignals {
     }
 
     /// Waits for one of them.
-    pub(super) async fn told(mut self) {
+    pub(super) async fn told(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -1,13 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What people want of the server itself. The API takes it down, and the server's own loop does it.
 
-use tokio::sync::mpsc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::successor::NotReplaced;
+
+/// One server in the place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Replacement {
+    /// The process that serves now.
+    pub(crate) pid: u32,
+    /// Its version.
+    pub(crate) version: String,
+    /// How long new connections waited.
+    pub(crate) gap: Duration,
+}
+
+/// What became of the wish for a successor.
+pub(super) type Replaced = Result<Replacement, NotReplaced>;
 
 /// One wish.
 #[derive(Debug)]
 pub(super) enum Wish {
     /// End, with all apps.
     Stop,
+    /// Have a successor.
+    Replace(oneshot::Sender<Replaced>),
 }
 
 /// Where wishes go. Cheap to clone.
@@ -23,5 +43,12 @@ impl Wishes {
     /// Lets the server end. One that ends already needs no telling.
     pub(crate) fn stop(&self) {
         let _ = self.0.send(Wish::Stop);
+    }
+
+    /// Lets a successor take the server's place, and answers when it serves.
+    pub(crate) async fn replace(&self) -> Replaced {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.0.send(Wish::Replace(answer));
+        answered.await.unwrap_or(Err(NotReplaced::Busy))
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//! The server's own life, as people steer it: `start`, `stop`, `status`.
+//! The server's own life, as people steer it: `start`, `stop`, `status`, `restart --server`.
 
 mod background;
 mod house;
 mod leftovers;
+mod replace;

@@ -11,7 +11,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Sch
 use crate::api::problem::Code;
 
 /// What any request but the one for the server's health may meet.
-pub(in crate::api) const ASKED: &[Code] = &[Code::HostNotServed, Code::NotSignedIn, Code::Internal];
+pub(in crate::api) const ASKED: &[Code] = &[Code::HostNotServed, Code::NotSignedIn, Code::Internal, Code::ServerRestarting];
 /// What a request that changes something may meet besides.
 pub(in crate::api) const WRITTEN: &[Code] = &[Code::ForeignOrigin];
 /// What a request with a JSON body may meet.

@@ -115,6 +115,8 @@ codes! {
     Declared = CONFLICT "declared",
     /// the configuration, or the folder of apps, cannot be used as it is; nothing has changed
     InvalidConfiguration = CONFLICT "invalid_configuration",
+    /// no successor could take the server's place; it goes on
+    NotReplaced = CONFLICT "not_replaced",
     /// the app is being deleted
     BeingDeleted = CONFLICT "being_deleted",
     /// a file, a field or the body is larger than allowed
@@ -127,6 +129,8 @@ codes! {
     NotJson = UNSUPPORTED_MEDIA_TYPE "not_json",
     /// something went wrong in the server, whose log tells more
     Internal = INTERNAL_SERVER_ERROR "internal",
+    /// the server is being replaced, and could not wait for the end of the request
+    ServerRestarting = SERVICE_UNAVAILABLE "server_restarting",
     /// every port of the range is taken
     NoFreePort = SERVICE_UNAVAILABLE "no_free_port",
     /// the deletion takes long, and goes on

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What dead servers have left does no harm.
 
+use std::path::Path;
 use std::process::Command;
 
 use lithouse_testkit::wait_until_blocking;
@@ -13,8 +14,14 @@ impl House {
     fn kill_server(&self) {
         let pid = self.pid();
         signal(pid, "KILL");
-        wait_until_blocking("the server is gone", PATIENCE, || !is_alive(pid));
+        wait_until_blocking("the server is gone", PATIENCE, || !is_alive(pid) && !is_held(&self.data().join("lithouse.lock")));
     }
+}
+
+/// A process that was killed is a zombie for a moment before its files are closed.
+fn is_held(lock: &Path) -> bool {
+    let file = std::fs::File::open(lock).unwrap();
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockShared).is_err()
 }
 
 #[test]
@@ -54,7 +61,8 @@ fn files_of_a_machine_that_went_down_and_numbers_that_others_have_now_do_no_harm
     let keeper = house.keeper();
     house.kill_server();
     signal(keeper, "KILL");
-    wait_until_blocking("the keeper is gone", PATIENCE, || !is_alive(keeper));
+    let lock = house.data().join("keeper.lock");
+    wait_until_blocking("the keeper is gone", PATIENCE, || !is_alive(keeper) && !is_held(&lock));
     let mut stranger = Command::new("sleep").arg("600").spawn().unwrap();
     for lock in ["lithouse.lock", "keeper.lock"] {
         std::fs::write(house.data().join(lock), format!("{}\n", stranger.id())).unwrap();

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//! What is left of a server after its successor serves: the connections that it has, until they end or their time is over.
+
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+use lithouse_engine::home::Home;
+use rustix::process::{Pid, Signal};
+
+use super::background;
+use super::house::House;
+use super::lock;
+use super::predecessor::VARIABLE;
+use super::signals::EndSignals;
+use super::successor::Successor;
+
+/// How long connections that wait for a further request may wait.
+const IDLE: Duration = Duration::from_secs(15);
+/// How long any connection may go on; then browsers connect again, to the successor.
+const LONGEST: Duration = Duration::from_secs(600);
+/// How often it is looked whether all are gone.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Carries what is there to its end.
+pub(super) async fn linger(home: &Home, house: House, successor: Successor, end: &mut EndSignals) -> anyhow::Result<()> {
+    let began = Instant::now();
+    let carrying = async {
+        while began.elapsed() < LONGEST && !house.is_idle() {
+            if began.elapsed() > IDLE {
+                house.end_idle_connections();
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    let mut is_told = false;
+    tokio::select! {
+        () = carrying => {}
+        () = successor.is_wanted_gone() => {}
+        () = end.told() => is_told = true,
+    }
+    house.leave().await;
+    tracing::info!("the last connection of the replaced server is gone");
+    if has_keeper_of_its_own() {
+        return Ok(());
+    }
+    stand_for(home, successor, end, is_told).await
+}
+
+/// Whether nobody waits for this very process: a service manager was told of the successor, `lithouse start` waits for nobody, and a
+/// successor has somebody who stands for it.
+fn has_keeper_of_its_own() -> bool {
+    background::is_wanted() || std::env::var_os("NOTIFY_SOCKET").is_some() || std::env::var_os(VARIABLE).is_some()
+}
+
+/// Stands for the servers that come after us, for a terminal or a container that knows this process alone: passes on what it is told,
+/// and ends with the last of them.
+async fn stand_for(home: &Home, successor: Successor, end: &mut EndSignals, mut is_told: bool) -> anyhow::Result<()> {
+    let mut current = successor.pid;
+    let mut child = successor.into_child();
+    let mut waiting = Box::pin(async move { child.wait().await });
+    let mut status = None;
+    loop {
+        if is_told && let Some(pid) = i32::try_from(current).ok().and_then(Pid::from_raw) {
+            // One that has ended is seen to have ended in the next turn.
+            let _ = rustix::process::kill_process(pid, Signal::TERM);
+        }
+        is_told = false;
+        tokio::select! {
+            () = end.told() => is_told = true,
+            ended = waiting.as_mut(), if status.is_none() => status = Some(ended?),
+            () = tokio::time::sleep(LOOK_EVERY), if status.is_some() => {}
+        }
+        if let Some(status) = status {
+            match lock::holder(home) {
+                Some(pid) => current = pid,
+                None if status.success() => return Ok(()),
+                None => bail!("the server ended: {status}"),
+            }
+        }
+    }
+}

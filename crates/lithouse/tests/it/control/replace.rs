@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: Apache-2.0
+//! One server in the place of another: `restart --server`.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use lithouse_testkit::wait_until_blocking;
+
+use super::house::{House, finish};
+use crate::server::{HELLO, PATIENCE, STREAMLIT, is_alive};
+
+const ROUNDS: usize = 10;
+
+impl House {
+    fn address(&self) -> String {
+        self.server()["listen"].as_str().unwrap().to_owned()
+    }
+
+    /// The servers that run; keeper and apps are others.
+    fn servers(&self) -> Vec<u32> {
+        let is_server = |(_, command): &(u32, String)| command.contains("lithouse") && command.contains(" serve");
+        self.processes().into_iter().filter(is_server).map(|(pid, _)| pid).filter(|pid| is_alive(*pid)).collect()
+    }
+
+    /// The binary, at a path of its own.
+    fn with_copy(&self) -> PathBuf {
+        let copy = self.folder().join("lithouse");
+        std::fs::copy(env!("CARGO_BIN_EXE_lithouse"), &copy).unwrap();
+        copy
+    }
+}
+
+/// One request; the whole answer.
+fn ask(stream: &mut TcpStream, request: &str) -> Result<String, String> {
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.write_all(request.as_bytes()).map_err(|error| format!("not sent: {error}"))?;
+    read_answer(stream)
+}
+
+fn read_answer(stream: &mut TcpStream) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse::<usize>().ok());
+            if length.is_some_and(|length| body.len() >= length) || (length.is_none() && text.ends_with("0\r\n\r\n")) {
+                return Ok(text);
+            }
+        }
+        match stream.read(&mut piece) {
+            Ok(0) => return Err(format!("cut off after {text:?}")),
+            Ok(count) => bytes.extend(&piece[..count]),
+            Err(error) => return Err(format!("{error} after {text:?}")),
+        }
+    }
+}
+
+fn get(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
+/// Asks until it is over; every answer must be a good one.
+fn keep_asking(address: &str, path: &str, is_over: &AtomicBool, keep_alive: bool) -> usize {
+    let mut stream: Option<TcpStream> = None;
+    let mut count = 0;
+    while !is_over.load(Ordering::Relaxed) {
+        let mut connection = stream.take().unwrap_or_else(|| TcpStream::connect(address).expect("a connection was refused"));
+        let answer = ask(&mut connection, &get(path)).unwrap_or_else(|error| panic!("request {count} to {path}: {error}"));
+        assert!(answer.starts_with("HTTP/1.1 200"), "request {count} to {path}: {answer}");
+        if keep_alive && !answer.to_lowercase().contains("connection: close") {
+            stream = Some(connection);
+        }
+        count += 1;
+    }
+    count
+}
+
+#[test]
+fn under_load_nothing_is_refused_failed_or_lost_in_ten_replacements_in_a_row() {
+    let house = House::new().started();
+    let app = house.hello("sales");
+    let (address, first) = (house.address(), house.pid());
+    let (is_over, asked) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let mut session = Session::open(&address, "sales");
+    let gaps: Vec<String> = std::thread::scope(|scope| {
+        let paths = ["/apps/sales/_stcore/health", "/api/apps", "/health"];
+        for (path, keep_alive) in paths.into_iter().flat_map(|path| [(path, false), (path, true)]) {
+            let (address, is_over, asked) = (&address, &is_over, &asked);
+            scope.spawn(move || asked.fetch_add(keep_asking(address, path, is_over, keep_alive), Ordering::Relaxed));
+        }
+        // A panic here must end the askers too.
+        let replaced = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            (0..ROUNDS)
+                .map(|_| {
+                    let told = house.run("restart --server").code(0).stderr;
+                    assert_eq!(house.app_pid("sales"), app, "the app has another process");
+                    session.is_alive();
+                    told
+                })
+                .collect()
+        }));
+        is_over.store(true, Ordering::Relaxed);
+        replaced.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    });
+    eprintln!("{} requests; {gaps:#?}", asked.load(Ordering::Relaxed));
+    assert!(asked.load(Ordering::Relaxed) > 100);
+    assert_ne!(house.pid(), first);
+    assert_eq!(house.address(), address);
+    session.is_alive();
+    drop(session);
+    wait_until_blocking("one server is left", PATIENCE, || {
+        let servers = house.servers();
+        if servers == [house.pid()] { Ok(()) } else { Err(servers) }
+    });
+}
+
+/// A visitor of a Streamlit app.
+struct Session(TcpStream);
+
+impl Session {
+    fn open(address: &str, app: &str) -> Self {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!(
+            "GET /apps/{app}/_stcore/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        Self(stream)
+    }
+
+    /// The app answers a ping of this very connection.
+    #[track_caller]
+    fn is_alive(&mut self) {
+        // A masked ping with the text `hi`, under a mask of zeros.
+        self.0.write_all(&[0x89, 0x82, 0, 0, 0, 0, b'h', b'i']).unwrap();
+        self.0.set_read_timeout(Some(PATIENCE)).unwrap();
+        loop {
+            let mut head = [0; 2];
+            self.0.read_exact(&mut head).expect("the session was lost");
+            let length = match head[1] & 0x7f {
+                126 => {
+                    let mut length = [0; 2];
+                    self.0.read_exact(&mut length).unwrap();
+                    u64::from(u16::from_be_bytes(length))
+                }
+                127 => {
+                    let mut length = [0; 8];
+                    self.0.read_exact(&mut length).unwrap();
+                    u64::from_be_bytes(length)
+                }
+                short => u64::from(short),
+            };
+            let mut payload = vec![0; usize::try_from(length).unwrap()];
+            self.0.read_exact(&mut payload).unwrap();
+            match head[0] & 0x0f {
+                0xa => return assert_eq!(payload, b"hi"),
+                0x8 => panic!("the session was closed"),
+                // What the app tells its visitor, and its own pings, which need no answer this soon.
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn another_program_at_the_same_path_takes_over_and_one_that_cannot_serve_changes_nothing() {
+    let house = House::new();
+    let copy = house.with_copy();
+    let run = |words: &str| {
+        let mut command = Command::new(&copy);
+        let plain = house.command();
+        command.current_dir(house.folder()).envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        finish(command.args(words.split_whitespace()))
+    };
+    run("start").code(0);
+    let app = house.hello("sales");
+    let first = house.pid();
+    let replace = |content: &[u8]| {
+        let new = house.folder().join("new");
+        std::fs::write(&new, content).unwrap();
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::rename(&new, &copy).unwrap();
+    };
+    replace(b"#!/bin/sh\necho 'error: not today' >&2\nexit 1\n");
+    let refused = house.run("restart --server").code(4);
+    assert_eq!(
+        refused.stderr,
+        "error: the successor would not serve: not today\nhint: the server goes on as before; mend it and try again\n"
+    );
+    replace(b"#!/bin/sh\nexit 3\n");
+    house.run("restart --server").code(4).says("the successor ended (exit status: 3) before it was ready");
+    replace(b"no program at all");
+    house.run("restart --server").code(4).says("could not start `");
+    assert_eq!((house.pid(), house.app_pid("sales")), (first, app));
+    let mut changed = std::fs::read(env!("CARGO_BIN_EXE_lithouse")).unwrap();
+    changed.extend(b"changed");
+    replace(&changed);
+    house.run("restart --server").code(0);
+    assert_ne!(house.pid(), first);
+    assert_eq!(house.app_pid("sales"), app);
+    let running = std::fs::read_link(format!("/proc/{}/exe", house.pid())).unwrap();
+    assert_eq!(running, copy.canonicalize().unwrap());
+}
+
+#[test]
+fn a_wrong_configuration_or_a_newer_database_is_found_before_anything_is_given_up() {
+    let house = House::new();
+    std::fs::write(house.folder().join("lithouse.toml"), "[hosting]\nstop_grace = \"3s\"\n").unwrap();
+    let house = house.started();
+    let first = house.pid();
+    std::fs::write(house.folder().join("lithouse.toml"), "[hosting]\nstop_grace = \"soon\"\n").unwrap();
+    house.run("restart --server").code(4).says("`hosting.stop_grace` is set to `soon`");
+    assert_eq!(house.pid(), first);
+    std::fs::write(house.folder().join("lithouse.toml"), "[hosting]\nstop_grace = \"4s\"\n").unwrap();
+    house.run("restart --server").code(0).says("serves now (pid ");
+    assert_ne!(house.pid(), first);
+}
+
+#[test]
+fn a_successor_that_dies_while_it_takes_over_gives_everything_back() {
+    let house = House::new();
+    let copy = house.with_copy();
+    let mut start = Command::new(&copy);
+    let plain = house.command();
+    start.current_dir(house.folder()).envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    finish(start.arg("start")).code(0);
+    let app = house.hello("sales");
+    let (first, address) = (house.pid(), house.address());
+    // It is ready, is given the lock, and dies: its words are played, for the real ones are too quick to be met.
+    let player = "import json, os, signal, socket\n\
+                  server = socket.socket(fileno=0)\n\
+                  socket.recv_fds(server, 65536, 8)\n\
+                  server.send(json.dumps({'say': 'ready', 'pid': os.getpid(), 'version': '9'}).encode())\n\
+                  word = socket.recv_fds(server, 65536, 8)\n\
+                  assert json.loads(word[0])['say'] == 'yours' and len(word[1]) == 1\n\
+                  os.kill(os.getpid(), signal.SIGKILL)\n";
+    std::fs::write(house.folder().join("player.py"), player).unwrap();
+    let script = format!("#!/bin/sh\nexec python3 '{}'\n", house.folder().join("player.py").display());
+    let new = house.folder().join("new");
+    std::fs::write(&new, script).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::rename(&new, &copy).unwrap();
+    let mut session = Session::open(&address, "sales");
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let asking = scope.spawn(|| keep_asking(&address, "/apps/sales/_stcore/health", &is_over, false));
+        let refused = house.run("restart --server");
+        is_over.store(true, Ordering::Relaxed);
+        refused.code(4).says("the server took everything back: signal: 9 (SIGKILL)");
+        assert!(asking.join().unwrap() > 0);
+    });
+    session.is_alive();
+    assert_eq!((house.pid(), house.app_pid("sales")), (first, app));
+    let lock = std::fs::read_to_string(house.data().join("lithouse.lock")).unwrap();
+    assert_eq!(lock.trim(), first.to_string());
+    house.run("stop sales").code(0);
+    house.run("start sales").code(0);
+}
+
+#[test]
+fn a_request_and_a_long_upload_that_were_begun_before_come_to_their_end() {
+    let house = House::new().started();
+    house.hello("sales");
+    let address = house.address();
+    let body = format!(
+        "--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\nlate\r\n--b\r\nContent-Disposition: form-data; \
+         name=\"requirements\"; filename=\"requirements.txt\"\r\n\r\n{STREAMLIT}\r\n--b\r\nContent-Disposition: form-data; name=\"app\"; \
+         filename=\"app.py\"\r\n\r\n{HELLO}\r\n--b--\r\n"
+    );
+    let head = format!(
+        "POST /api/apps HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut upload = TcpStream::connect(&address).unwrap();
+    upload.write_all(head.as_bytes()).unwrap();
+    let (begin, rest) = body.split_at(60);
+    upload.write_all(begin.as_bytes()).unwrap();
+    let mut slow = TcpStream::connect(&address).unwrap();
+    let request = get("/apps/sales/_stcore/health");
+    let (asked, to_ask) = request.split_at(20);
+    slow.write_all(asked.as_bytes()).unwrap();
+    let first = house.pid();
+    std::thread::scope(|scope| {
+        let replacing = scope.spawn(|| house.run("restart --server").code(0));
+        // What is slow is the client: it sends a piece at a time, for three seconds.
+        let began = Instant::now();
+        for piece in rest.as_bytes().chunks(rest.len().div_ceil(30)) {
+            upload.write_all(piece).unwrap();
+            // The pace of a slow line.
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        assert!(began.elapsed() > Duration::from_secs(2));
+        let answer = read_answer(&mut upload).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+        replacing.join().unwrap();
+    });
+    assert_ne!(house.pid(), first);
+    let answer = ask(&mut slow, to_ask).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ok"), "{answer}");
+    assert_eq!(house.app("late")["key"], "late");
+}
+
+#[test]
+fn stop_ends_servers_that_still_carry_a_connection_too() {
+    let house = House::new().started();
+    house.hello("sales");
+    let mut session = Session::open(&house.address(), "sales");
+    let first = house.pid();
+    house.run("restart --server").code(0);
+    session.is_alive();
+    assert!(is_alive(first), "it carries the session");
+    house.run("stop").code(0);
+    wait_until_blocking("the first server is gone", PATIENCE, || !is_alive(first));
+}
