@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::size;
+
 /// How an instance ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "how", rename_all = "snake_case")]
@@ -19,8 +21,12 @@ pub enum Ending {
         /// The signal's number.
         signal: i32,
     },
-    /// The kernel killed it because memory ran out.
-    OutOfMemory,
+    /// It was killed because memory ran out.
+    OutOfMemory {
+        /// Its own limit, in bytes, when that was what it came to, and not the end of the machine's memory.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        limit: Option<u64>,
+    },
     /// We asked it to stop and it did; `forced` when it took SIGKILL after the grace.
     Stopped {
         /// It ignored SIGTERM until the grace was over.
@@ -77,7 +83,10 @@ impl fmt::Display for Ending {
                 Some(name) => write!(formatter, "the app's process was ended by signal {signal} ({name})"),
                 None => write!(formatter, "the app's process was ended by signal {signal}"),
             },
-            Self::OutOfMemory => formatter.write_str("the app ran out of memory and was ended by the kernel"),
+            Self::OutOfMemory { limit: Some(limit) } => {
+                write!(formatter, "out of memory: it used its whole limit of {}", size(*limit))
+            }
+            Self::OutOfMemory { limit: None } => formatter.write_str("the app ran out of memory and was ended by the kernel"),
             Self::Stopped { forced: false } => formatter.write_str("the app was stopped"),
             Self::Stopped { forced: true } => formatter.write_str("the app was stopped; it ignored SIGTERM, so SIGKILL ended it"),
             Self::NeverHealthy { seconds } => {

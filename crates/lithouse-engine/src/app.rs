@@ -36,7 +36,7 @@ use crate::shared::Shared;
 use crate::sockets::{self, Listener};
 use crate::store::{AppRecord, ReleaseRecord, ReleaseState, StoreError};
 
-pub use ask::{Ask, AskError, Change, Naming};
+pub use ask::{Ask, AskError, Change, LimitChange, LimitsChange, Naming};
 pub(crate) use declare::{Done, Redeclared};
 pub use folder::FolderError;
 pub(crate) use folder::{blocking, take_release};
@@ -54,6 +54,10 @@ pub(crate) enum Message {
     Declared(Box<Redeclared>, oneshot::Sender<Result<Done, AskError>>),
     /// What the keeper holds of this app, after the server came (back) to it.
     Census(Vec<InstanceReport>),
+    /// A process was halted by a signal, or goes on.
+    Halted(InstanceId, bool),
+    /// The most memory that a process used at once that is about to be told to have ended.
+    Peak(Option<u64>),
     /// The removal of what is left should be tried once more.
     PurgeAgain,
     /// Another server takes the app up; told once nothing is done here any more.
@@ -134,6 +138,8 @@ struct Process {
     /// Held from the start until it is healthy, so that not everything starts at once.
     permit: Option<OwnedSemaphorePermit>,
     watching: Option<AbortHandle>,
+    /// A signal has halted it.
+    is_halted: bool,
 }
 
 pub(crate) struct AppTask {
@@ -153,6 +159,8 @@ pub(crate) struct AppTask {
     starting_as: Option<String>,
     /// What is to be done first, and what the keeper held then.
     first: Option<(Vec<Effect>, Census)>,
+    /// The most memory that the last process to end used at once, in bytes, until there is another one.
+    last_peak: Option<u64>,
     epoch: Instant,
     is_purged: bool,
 }
@@ -195,6 +203,7 @@ impl AppTask {
             processes,
             ready: HashMap::new(),
             preparing: HashMap::new(),
+            last_peak: census.reports.iter().max_by_key(|report| report.started_at).and_then(|report| report.memory_peak),
             promised: None,
             starting_as: None,
             first: Some((effects, census)),
@@ -230,6 +239,13 @@ impl AppTask {
             match message {
                 Message::Event(event) => self.happen(event).await,
                 Message::Prepared(release, launchable, permit) => self.prepared(release, launchable, permit).await,
+                Message::Halted(instance, is_halted) => {
+                    if let Some(process) = self.processes.get_mut(&instance) {
+                        process.is_halted = is_halted;
+                        self.publish();
+                    }
+                }
+                Message::Peak(peak) => self.last_peak = peak,
                 Message::PurgeAgain => self.purge().await,
                 Message::Leave(left) => return self.leave(left).await,
                 Message::Census(census) => self.compare(census).await,
@@ -372,6 +388,7 @@ impl Process {
             _environment: None,
             permit: None,
             watching: None,
+            is_halted: report.is_halted,
         }
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use lithouse_core::id::{AppId, ReleaseNumber};
+use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
 use lithouse_core::route::RouteTable;
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
@@ -134,6 +134,11 @@ impl Engine {
     pub async fn usage(&self, pids: Vec<u32>) -> HashMap<u32, Use> {
         let sampler = Arc::clone(&self.sampler);
         tokio::task::spawn_blocking(move || sampler.sample(&pids)).await.unwrap_or_default()
+    }
+
+    /// The most memory that each app's process used at once, in bytes, by instance; empty where nobody knows.
+    pub async fn memory_peaks(&self) -> HashMap<InstanceId, u64> {
+        self.shared.keeper().peaks().await.unwrap_or_default().into_iter().collect()
     }
 
     /// Starts an app.

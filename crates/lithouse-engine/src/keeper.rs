@@ -8,6 +8,7 @@
 //!
 //! [`run()`] is the process itself. [`Keeper`] is the server's handle on it. All else is private to the two.
 
+mod allowance;
 mod belonging;
 mod client;
 mod diary;
@@ -15,8 +16,11 @@ mod door;
 mod drain;
 mod exits;
 mod floor;
+mod groups;
+mod handover;
 mod house;
 mod instance;
+mod kept;
 mod launch;
 mod leftovers;
 mod lines;
@@ -27,6 +31,7 @@ mod mark;
 mod memory;
 mod processes;
 mod relatives;
+mod replacing;
 mod run;
 mod spawn;
 mod start;

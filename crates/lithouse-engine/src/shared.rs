@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use lithouse_core::limits::Limits;
 use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
@@ -32,6 +33,8 @@ pub struct Settings {
     pub proof_timeout: Duration,
     /// The bounds of each log.
     pub log_limits: LogLimits,
+    /// What each app may take that has no limit of its own.
+    pub limits: Limits,
     /// How many apps may be starting at a time.
     pub parallel_starts: usize,
     /// How many environments may be built at a time.

@@ -1,9 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which descriptors a process keeps, and which its next program inherits.
 
+use std::collections::HashMap;
 use std::ffi::c_int;
-use std::os::fd::RawFd;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::{fs, io};
+
+use rustix::io::FdFlags;
+
+/// The descriptors above standard error that came with this process, each to be taken once. What nobody takes is closed with this.
+#[derive(Debug, Default)]
+pub struct Inherited {
+    by_number: HashMap<RawFd, OwnedFd>,
+}
+
+impl Inherited {
+    /// Owns whatever was inherited.
+    ///
+    /// To be called first thing in `main`, before this process has opened anything, and once: whatever is open then was inherited.
+    pub fn take_all() -> io::Result<Self> {
+        let mut by_number = HashMap::new();
+        for descriptor in open_above_stderr()?.into_iter().filter(|descriptor| is_open(*descriptor)) {
+            #[expect(unsafe_code, reason = "an inherited descriptor is known only by its number")]
+            // SAFETY: it is open, and by this function's contract nobody in this process owns it. The descriptor of the listing itself
+            // was closed with the listing, so that it is not open now.
+            let owned = unsafe { OwnedFd::from_raw_fd(descriptor) };
+            by_number.insert(descriptor, owned);
+        }
+        Ok(Self { by_number })
+    }
+
+    /// Whether there is one with this number.
+    pub fn has(&self, number: RawFd) -> bool {
+        self.by_number.contains_key(&number)
+    }
+
+    /// The descriptor with this number, which the next program of this process does not inherit any more.
+    pub fn take(&mut self, number: RawFd) -> Option<OwnedFd> {
+        let descriptor = self.by_number.remove(&number)?;
+        rustix::io::fcntl_setfd(&descriptor, FdFlags::CLOEXEC).ok()?;
+        Some(descriptor)
+    }
+}
+
+fn is_open(descriptor: RawFd) -> bool {
+    fs::symlink_metadata(format!("/proc/self/fd/{descriptor}")).is_ok()
+}
 
 /// Closes every descriptor above standard error, so that a long-lived process keeps none of its caller's.
 ///

@@ -13,6 +13,7 @@ pub mod descriptors;
 pub mod entry;
 pub mod level;
 pub mod plan;
+pub mod signals;
 pub mod zygote;
 
 mod failure;
@@ -21,7 +22,6 @@ mod limits;
 mod mounts;
 mod namespaces;
 mod privileges;
-mod signals;
 mod syscalls;
 
 pub use self::failure::Failure;

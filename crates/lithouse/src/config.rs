@@ -12,6 +12,7 @@ mod file;
 mod flags;
 mod hosting;
 mod layers;
+mod limits;
 mod log;
 mod problem;
 mod reader;

@@ -173,7 +173,7 @@ fn declared(key: lithouse_core::id::Key, app: &App, folder: PathBuf) -> Declared
         folder,
         origin: lithouse_core::app::Origin::Configured,
         recipe: Recipe { venv: app.venv.as_deref().map(absolute), port: app.port, command: app.command.clone(), prefix },
-        limits: lithouse_core::limits::Limits::default(),
+        limits: app.limits,
         restart_on_crash: app.restart_on_crash,
     }
 }

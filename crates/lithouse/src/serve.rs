@@ -237,6 +237,7 @@ fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Settings> {
         stop_grace: config.hosting.stop_grace,
         proof_timeout: PROOF_TIMEOUT,
         log_limits: LogLimits { files: u32::try_from(config.log.keep).unwrap_or(u32::MAX), ..LogLimits::default() },
+        limits: config.hosting.limits(),
         parallel_starts: cores * 2,
         parallel_builds: cores,
         build_timeout: BUILD_TIMEOUT,

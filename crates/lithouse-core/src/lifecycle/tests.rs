@@ -164,7 +164,7 @@ fn a_crash_is_followed_by_restarts_with_growing_pauses() {
         life = life.after([prepared(R1, number + 1), spawned(number + 1), healthy(number + 1)]);
         assert_eq!((life.says(), life.restarts()), (AppStatus::Running, turn));
     }
-    let effects = life.apply(ended(4, Ending::OutOfMemory), seconds(60));
+    let effects = life.apply(ended(4, Ending::OutOfMemory { limit: None }), seconds(60));
     assert_eq!(effects, [Effect::WakeAfter { pause: seconds(1), turn: 4 }], "a minute of health forgets the failures");
     assert!(life.why().contains("ran out of memory"), "{}", life.why());
 }
@@ -394,8 +394,9 @@ fn whatever_happens_no_process_is_forgotten_and_a_deletion_always_comes_to_its_e
         let mut purged = life.apply(Event::DeleteAsked, seconds(1)).contains(&Effect::Purge);
         for gone in alive {
             assert!(!purged, "seed {seed}: purged while a process lived");
-            purged =
-                life.apply(Event::Ended { instance: gone, ending: Ending::OutOfMemory }, seconds(1)).contains(&Effect::Purge);
+            purged = life
+                .apply(Event::Ended { instance: gone, ending: Ending::OutOfMemory { limit: None } }, seconds(1))
+                .contains(&Effect::Purge);
         }
         assert!(purged, "seed {seed}");
     }

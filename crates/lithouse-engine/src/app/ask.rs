@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use lithouse_core::app::{Desired, Origin};
 use lithouse_core::id::{AppId, ReleaseNumber};
 use lithouse_core::lifecycle::Event;
+use lithouse_core::limits::{Cores, Limits};
 
 use super::{AppTask, FolderError};
 use crate::bundle::{self, FilePath};
@@ -55,6 +56,54 @@ pub struct Change {
     pub env: Option<BTreeMap<String, String>>,
     /// Whether a crash is followed by a restart.
     pub restart_on_crash: Option<bool>,
+    /// What of its limits; a process that runs is held to it as far as a control group does that.
+    pub limits: Option<LimitsChange>,
+}
+
+/// What becomes of one limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum LimitChange<T> {
+    /// It stays.
+    #[default]
+    Keep,
+    /// It is this.
+    Set(T),
+    /// The app has none of its own.
+    Lift,
+}
+
+impl<T> LimitChange<T> {
+    fn of(self, limit: Option<T>) -> Option<T> {
+        match self {
+            Self::Keep => limit,
+            Self::Set(value) => Some(value),
+            Self::Lift => None,
+        }
+    }
+}
+
+/// What changes of an app's limits.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LimitsChange {
+    /// Memory, in bytes.
+    pub memory: LimitChange<u64>,
+    /// Processor time.
+    pub cpu: LimitChange<Cores>,
+    /// Processes and threads.
+    pub processes: LimitChange<u32>,
+    /// Open descriptors of each process.
+    pub open_files: LimitChange<u32>,
+}
+
+impl LimitsChange {
+    fn of(self, limits: Limits) -> Limits {
+        Limits {
+            memory: self.memory.of(limits.memory),
+            cpu: self.cpu.of(limits.cpu),
+            processes: self.processes.of(limits.processes),
+            open_files: self.open_files.of(limits.open_files),
+        }
+    }
 }
 
 /// Why a wish was not taken. Nothing has changed then.
@@ -209,11 +258,25 @@ impl AppTask {
         record.description = change.description.unwrap_or(record.description);
         record.env = change.env.unwrap_or(record.env);
         record.restart_on_crash = change.restart_on_crash.unwrap_or(record.restart_on_crash);
+        record.limits = change.limits.map_or(record.limits, |limits| limits.of(record.limits));
         self.shared.store.update(&record).await?;
         self.life.set_restart_on_crash(record.restart_on_crash);
+        let is_limited_anew = self.record.limits != record.limits;
         self.record = record;
+        if is_limited_anew {
+            self.limit_what_runs().await;
+        }
         self.refresh_folder().await;
         self.publish();
         Ok(())
+    }
+
+    /// Holds processes that run to the limits that are stored. What cannot be held while they run counts from their next start.
+    async fn limit_what_runs(&self) {
+        for instance in self.life.instances() {
+            if let Err(error) = self.shared.keeper().limit(&instance, self.may_take()).await {
+                tracing::info!(app = %self.id(), instance = %instance, error = %error, "its limits count from its next start");
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use lithouse_core::id::{InstanceId, ReleaseNumber};
+use lithouse_core::limits::Limits;
 
 use super::{AppTask, Launchable, command};
 use crate::keeper::{Launch, LaunchLimits};
@@ -26,6 +27,11 @@ impl AppTask {
 
     pub(super) fn health(&self) -> Health {
         Health { path: format!("{}/_stcore/health", self.base_path()), body: "ok" }
+    }
+
+    /// What it may take: its own limits, and where it has none those of all apps.
+    pub(super) fn may_take(&self) -> Limits {
+        self.record.limits.or(self.shared.settings.limits)
     }
 
     pub(super) fn launch(&self, instance: &InstanceId, release: ReleaseNumber, launchable: &Launchable, port: &Port) -> Launch {
@@ -51,6 +57,7 @@ impl AppTask {
             binds: command.is_some().then(|| port.address()),
             log: home.run_log(self.record.log_name()),
             log_limits: self.shared.settings.log_limits,
+            may_take: self.may_take(),
             limits: LaunchLimits::default(),
         }
     }

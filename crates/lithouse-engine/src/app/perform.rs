@@ -82,7 +82,9 @@ impl AppTask {
                         _environment: launchable.held,
                         permit: Some(permit),
                         watching: None,
+                        is_halted: false,
                     };
+                    self.last_peak = None;
                     self.processes.insert(instance.clone(), process);
                     self.started_as(launchable.fingerprint).await;
                     return Event::Spawned { instance, pid: spawned.pid };

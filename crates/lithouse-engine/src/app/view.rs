@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use lithouse_core::app::{AppStatus, Desired, Origin};
-use lithouse_core::id::{AppId, Key, ReleaseNumber};
+use lithouse_core::id::{AppId, InstanceId, Key, ReleaseNumber};
+use lithouse_core::limits::Limits;
 use lithouse_core::route::{Target, Upstream};
 use time::OffsetDateTime;
 
@@ -54,6 +55,12 @@ pub struct AppView {
     pub restarts: u32,
     /// Whether a crash is followed by a restart.
     pub restart_on_crash: bool,
+    /// What it may take from its next start on.
+    pub limits: Limits,
+    /// Its process that requests go to, if any.
+    pub instance: Option<InstanceId>,
+    /// The most memory that its last process used at once, in bytes, once that has ended.
+    pub last_memory_peak: Option<u64>,
     /// The variables that people set.
     pub env: BTreeMap<String, String>,
     /// When it was created, in milliseconds since 1970-01-01 UTC.
@@ -90,6 +97,9 @@ impl AppView {
             head: record.head,
             restarts: 0,
             restart_on_crash: record.restart_on_crash,
+            limits: record.limits,
+            instance: None,
+            last_memory_peak: None,
             env: record.env.clone(),
             created_at_ms: record.created_at_ms,
             started_at: None,
@@ -114,6 +124,9 @@ impl AppTask {
         self.shared.ports.fix(self.id(), self.record.recipe.port.filter(|_| !self.is_purged));
         let (status, reason) = self.life.status();
         let serving = self.life.serving().and_then(|instance| self.processes.get(instance));
+        let pid = self.life.pid();
+        let halted = pid.filter(|_| serving.is_some_and(|process| process.is_halted)).map(|pid| self.halted(pid));
+        let reason = halted.or(reason);
         let target = match serving {
             Some(process) if process.is_open => Target::Up(Upstream::Tcp(process.port.address()), process.sees),
             Some(_) => Target::Opening,
@@ -123,11 +136,14 @@ impl AppTask {
             status,
             reason,
             port: serving.map(|process| &process.port).or(self.promised.as_ref()).map(crate::ports::Port::number),
-            pid: self.life.pid(),
+            pid,
             release: self.life.active().or(self.life.candidate()).or(Some(self.record.head)),
             active: self.life.active(),
             candidate: self.life.candidate(),
             restarts: self.life.restarts(),
+            limits: self.may_take(),
+            instance: self.life.serving().cloned(),
+            last_memory_peak: self.last_peak,
             started_at: serving.map(|process| process.started_at),
             target,
             ..AppView::of_record(&self.record)
@@ -135,5 +151,12 @@ impl AppTask {
         let old = self.view.send_replace(Arc::new(view));
         let new = self.view.borrow();
         old.target != new.target || old.name != new.name || old.path_name != new.path_name
+    }
+
+    fn halted(&self, pid: u32) -> String {
+        format!(
+            "halted by a signal; `kill -CONT {pid}` or `lithouse restart {}` lets it go on",
+            self.record.key.as_ref().map_or(self.record.id.as_str(), lithouse_core::id::Key::as_str)
+        )
     }
 }

@@ -18,6 +18,11 @@ pub(super) async fn run(shared: Arc<Shared>, program: KeeperProgram, mut events:
     loop {
         match events.recv().await {
             Some(KeeperEvent::Ended(report)) => ended(&shared, report).await,
+            Some(KeeperEvent::Halted(report)) => {
+                if let Some(app) = shared.registry.get(&report.app) {
+                    app.tell(Message::Halted(report.instance, report.is_halted));
+                }
+            }
             Some(KeeperEvent::Lost) | None => {
                 tracing::error!("the connection to the keeper is lost; apps that ended with it are started again");
                 events = reconnect(&shared, &program).await;
@@ -29,7 +34,10 @@ pub(super) async fn run(shared: Arc<Shared>, program: KeeperProgram, mut events:
 async fn ended(shared: &Shared, report: InstanceReport) {
     let InstanceState::Ended { ending, .. } = report.state else { return };
     match shared.registry.get(&report.app) {
-        Some(app) => app.tell(Message::Event(Event::Ended { instance: report.instance, ending })),
+        Some(app) => {
+            app.tell(Message::Peak(report.memory_peak));
+            app.tell(Message::Event(Event::Ended { instance: report.instance, ending }));
+        }
         None => {
             // A keeper that is gone has forgotten already.
             let _ = shared.keeper().forget(&report.instance).await;
@@ -39,7 +47,7 @@ async fn ended(shared: &Shared, report: InstanceReport) {
 
 async fn reconnect(shared: &Shared, program: &KeeperProgram) -> UnboundedReceiver<KeeperEvent> {
     loop {
-        match Keeper::connect(&shared.home, program).await {
+        match Keeper::reconnect(&shared.home, program).await {
             Ok((keeper, events)) => match keeper.list().await {
                 Ok(reports) => {
                     shared.keeper.store(Arc::new(keeper));

@@ -3,11 +3,13 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::mark;
 use super::processes::Process;
 
 /// What is known of one instance's processes: its first one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Family {
     pub(super) instance: String,
     /// The pid of the instance's own process, which led its session, and when it began.

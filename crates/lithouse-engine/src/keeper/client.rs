@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use lithouse_core::id::InstanceId;
+use lithouse_core::limits::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 use tokio::io::AsyncWriteExt;
@@ -17,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::launch::{InstanceReport, Launch, Spawned};
-use super::start::{self, ConnectError, KeeperProgram};
+use super::start::{self, ConnectError, KeeperProgram, OtherProgram};
 use super::wire::{self, Answer, Call, Refusal, Request, Said, frame};
 use crate::home::Home;
 
@@ -36,6 +37,8 @@ pub struct Keeper {
 pub enum KeeperEvent {
     /// An instance has ended; the list says so too until it is forgotten.
     Ended(InstanceReport),
+    /// An instance's own process was halted by a signal some seconds ago, or goes on.
+    Halted(InstanceReport),
     /// The connection is gone; the keeper has ended, or must be connected to again. No event follows.
     Lost,
 }
@@ -62,11 +65,23 @@ type Waiting = Option<HashMap<u64, oneshot::Sender<Answer>>>;
 
 impl Keeper {
     /// Connects to the running keeper of this home, or starts one and connects to that. Waits until it answers.
+    ///
+    /// A keeper that runs another program becomes this one, with all apps kept. If it cannot, it goes on as it is, which is told
+    /// in the log; one that speaks another version of the protocol is an error then.
     pub async fn connect(
         home: &Home,
         program: &KeeperProgram,
     ) -> Result<(Self, mpsc::UnboundedReceiver<KeeperEvent>), ConnectError> {
-        let (stream, hello) = start::reach(home, program).await?;
+        let (stream, hello) = start::reach(home, program, OtherProgram::BecomesThis).await?;
+        Ok(Self::over(stream, hello.pid))
+    }
+
+    /// The same for a server that had a connection before. Whichever program the keeper runs by now, a newer server wanted it.
+    pub async fn reconnect(
+        home: &Home,
+        program: &KeeperProgram,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<KeeperEvent>), ConnectError> {
+        let (stream, hello) = start::reach(home, program, OtherProgram::Stays).await?;
         Ok(Self::over(stream, hello.pid))
     }
 
@@ -112,6 +127,19 @@ impl Keeper {
     /// Acknowledges that an instance has ended: it is listed no more.
     pub async fn forget(&self, instance: &InstanceId) -> Result<(), CallError> {
         self.done(&Request::Forget { instance: instance.clone() }).await
+    }
+
+    /// The most memory that each running instance used at once, in bytes, where that is known.
+    pub async fn peaks(&self) -> Result<Vec<(InstanceId, u64)>, CallError> {
+        match self.call(&Request::Peaks).await? {
+            Answer::Peaks(peaks) => Ok(peaks),
+            _ => Err(CallError::Confused),
+        }
+    }
+
+    /// Changes what a running instance may take, as far as a control group holds it.
+    pub async fn limit(&self, instance: &InstanceId, may_take: Limits) -> Result<(), CallError> {
+        self.done(&Request::Limit { instance: instance.clone(), may_take }).await
     }
 
     /// Ends every app, all at the same time, and then the keeper. Answers when all apps have ended and the keeper is gone.
@@ -197,6 +225,7 @@ async fn listen(
                 let _ = asked.map(|asked| asked.send(answer));
             }
             Said::Ended { report } => drop(events.send(KeeperEvent::Ended(report))),
+            Said::Halted { report } => drop(events.send(KeeperEvent::Halted(report))),
         }
     }
     hold(&waiting).take();

@@ -5,6 +5,7 @@
 
 use std::fs;
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,13 +16,13 @@ use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::diary::Diary;
 use super::floor::Message;
-use super::wire::{self, Answer, Call, FrameError, Hello, PROTOCOL, Refusal, Request, Said, frame};
+use super::wire::{self, Answer, Call, FrameError, Hello, Refusal, Request, Said, frame};
 use crate::socket;
 
 /// More at once are nobody's need: there is one server, perhaps one that comes while one goes, and a curious person.
@@ -43,6 +44,29 @@ pub(super) struct Door {
     inode: u64,
     was_missed: bool,
     visitors: Visitors,
+    /// Who wants the socket, for the next program of this process.
+    heirs: mpsc::UnboundedReceiver<oneshot::Sender<io::Result<Socket>>>,
+}
+
+/// The listening socket, as it goes from one program of the process to the next.
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub(super) listener: OwnedFd,
+    /// The file in its place.
+    pub(super) inode: u64,
+}
+
+/// What a door needs of the keeper around it.
+#[derive(Debug)]
+pub(super) struct Around {
+    pub(super) path: PathBuf,
+    pub(super) floor: mpsc::UnboundedSender<Message>,
+    pub(super) diary: Diary,
+    pub(super) closing: CancellationToken,
+    pub(super) tasks: TaskTracker,
+    pub(super) heirs: mpsc::UnboundedReceiver<oneshot::Sender<io::Result<Socket>>>,
+    /// What the keeper says of itself.
+    pub(super) hello: Hello,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +76,7 @@ struct Visitors {
     closing: CancellationToken,
     tasks: TaskTracker,
     places: Arc<Semaphore>,
+    hello: Arc<Hello>,
 }
 
 /// Where frames to one connection go.
@@ -98,16 +123,22 @@ impl Reply {
 
 impl Door {
     /// Puts the socket in its place. The caller holds the home's lock, so whatever lies there belongs to nobody.
-    pub(super) fn open(
-        path: PathBuf,
-        floor: mpsc::UnboundedSender<Message>,
-        diary: Diary,
-        closing: CancellationToken,
-        tasks: TaskTracker,
-    ) -> io::Result<Self> {
-        let (listener, inode) = bind(&path)?;
+    pub(super) fn open(around: Around) -> io::Result<Self> {
+        let (listener, inode) = bind(&around.path)?;
+        Ok(Self::with(around, listener, inode))
+    }
+
+    /// Goes on with the socket of the program before; connections wait in it meanwhile.
+    pub(super) fn take_up(around: Around, socket: Socket) -> io::Result<Self> {
+        let listener = UnixListener::from_std(socket.listener.into())?;
+        Ok(Self::with(around, listener, socket.inode))
+    }
+
+    fn with(around: Around, listener: UnixListener, inode: u64) -> Self {
+        let Around { path, floor, diary, closing, tasks, heirs, hello } = around;
         let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
-        Ok(Self { path, listener, inode, was_missed: false, visitors: Visitors { floor, diary, closing, tasks, places } })
+        let visitors = Visitors { floor, diary, closing, tasks, places, hello: Arc::new(hello) };
+        Self { path, listener, inode, was_missed: false, visitors, heirs }
     }
 
     /// Lets visitors in until the keeper closes; takes the socket away then.
@@ -126,6 +157,11 @@ impl Door {
                     }
                 },
                 _ = look.tick() => self.look_after_socket(),
+                Some(heir) = self.heirs.recv() => {
+                    let listener = self.listener.as_fd().try_clone_to_owned();
+                    // Whoever asked for it waits.
+                    let _ = heir.send(listener.map(|listener| Socket { listener, inode: self.inode }));
+                }
             }
         }
         if fs::metadata(&self.path).is_ok_and(|metadata| metadata.ino() == self.inode) {
@@ -189,26 +225,29 @@ impl Visitors {
 
     async fn serve(&self, stream: UnixStream) -> Result<(), FrameError> {
         let (mut read, mut write) = stream.into_split();
-        wire::write(&mut write, &Hello::of(wire::Side::Keeper)).await.map_err(FrameError::Io)?;
+        let ours = &self.hello;
+        wire::write(&mut write, &**ours).await.map_err(FrameError::Io)?;
         let hello = tokio::time::timeout(HELLO_WITHIN, wire::read::<Hello>(&mut read)).await;
-        match hello {
-            Ok(Ok(hello)) if hello.protocol == PROTOCOL => {}
-            // It has our hello and can say what is wrong.
+        let speaks_as_we = match hello {
+            Ok(Ok(hello)) if hello.protocol == ours.protocol => true,
+            // It has our hello, and can have us become what fits it.
             Ok(Ok(hello)) => {
-                self.diary
-                    .note(&format!("process {} speaks version {} of the protocol, not {PROTOCOL}", hello.pid, hello.protocol));
-                return Ok(());
+                let (pid, theirs) = (hello.pid, hello.protocol);
+                self.diary.note(&format!("process {pid} speaks version {theirs} of the protocol, not {}", ours.protocol));
+                false
             }
             Ok(Err(FrameError::Closed)) | Err(_) => return Ok(()),
             Ok(Err(error)) => return Err(error),
-        }
+        };
         let (sender, frames) = mpsc::channel(MOST_WAITING);
         let outbox = Outbox { frames: sender, cut: CancellationToken::new() };
         self.tasks.spawn(send_all(write, frames, outbox.cut.clone()));
-        // The floor is gone only when the keeper ends.
-        let _ = self.floor.send(Message::Subscribe(outbox.clone()));
+        if speaks_as_we {
+            // The floor is gone only when the keeper ends.
+            let _ = self.floor.send(Message::Subscribe(outbox.clone()));
+        }
         let end = tokio::select! {
-            result = self.listen(&mut read, &outbox) => match result {
+            result = self.listen(&mut read, &outbox, speaks_as_we) => match result {
                 Err(FrameError::Closed) => Ok(()),
                 other => other,
             },
@@ -220,11 +259,13 @@ impl Visitors {
         end
     }
 
-    async fn listen(&self, read: &mut OwnedReadHalf, outbox: &Outbox) -> Result<(), FrameError> {
+    /// Whoever speaks another version has one thing to say that both understand.
+    async fn listen(&self, read: &mut OwnedReadHalf, outbox: &Outbox, speaks_as_we: bool) -> Result<(), FrameError> {
         loop {
             let call: Call<Value> = wire::read(read).await?;
             let reply = Reply { id: call.id, outbox: outbox.clone() };
             match serde_json::from_value::<Request>(call.request) {
+                Ok(request) if !speaks_as_we && !matches!(request, Request::Replace(_)) => return Ok(()),
                 Ok(request) => drop(self.floor.send(Message::Request(request, reply))),
                 Err(error) => drop(reply.send(Answer::Refused(Refusal::NotUnderstood { reason: error.to_string() }))),
             }

@@ -4,9 +4,10 @@
 use lithouse_core::ending::Ending;
 use lithouse_sandbox::entry::{Failure, Report};
 use rustix::process::WaitStatus;
+use serde::{Deserialize, Serialize};
 
 /// What the kernel told when the process was reaped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Exit {
     Code(i32),
     Signal(i32),
@@ -28,7 +29,7 @@ impl Exit {
 }
 
 /// How far the process came on its way to its program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Entered {
     /// The program runs or ran.
     Running,
@@ -57,6 +58,8 @@ pub(super) struct Seen {
     /// We were asked to stop it; true when we sent SIGKILL.
     pub(super) stopping: Option<bool>,
     pub(super) ran_out_of_memory: bool,
+    /// Its own limit in bytes, if that is what it ran out of.
+    pub(super) memory_limit: Option<u64>,
 }
 
 /// The name of this end.
@@ -70,7 +73,9 @@ pub(super) fn ending(seen: &Seen) -> Ending {
         (Entered::Vanished, None, Exit::Signal(signal)) => {
             Ending::NotStarted { why: format!("its process was ended by signal {signal} before the program ran") }
         }
-        (Entered::Running, None, exit) if exit.is_sigkill() && seen.ran_out_of_memory => Ending::OutOfMemory,
+        (Entered::Running, None, exit) if exit.is_sigkill() && seen.ran_out_of_memory => {
+            Ending::OutOfMemory { limit: seen.memory_limit }
+        }
         (Entered::Running, None, Exit::Signal(signal)) => Ending::Signalled { signal },
         (Entered::Running, None, Exit::Code(code)) => Ending::Exited { code },
     }
@@ -96,7 +101,7 @@ mod tests {
             (Code(3), Running, None, true, Ending::Exited { code: 3 }),
             (Signal(11), Running, None, true, Ending::Signalled { signal: 11 }),
             (Signal(9), Running, None, false, Ending::Signalled { signal: 9 }),
-            (Signal(9), Running, None, true, Ending::OutOfMemory),
+            (Signal(9), Running, None, true, Ending::OutOfMemory { limit: Some(7) }),
             (Signal(15), Running, Some(false), false, Ending::Stopped { forced: false }),
             (Code(143), Running, Some(false), false, Ending::Stopped { forced: false }),
             (Signal(9), Running, Some(true), true, Ending::Stopped { forced: true }),
@@ -108,7 +113,7 @@ mod tests {
             (Code(1), Vanished, None, false, left_early),
             (Signal(15), Vanished, Some(false), false, Ending::Stopped { forced: false }),
         ] {
-            let seen = Seen { exit, entered, stopping, ran_out_of_memory };
+            let seen = Seen { exit, entered, stopping, ran_out_of_memory, memory_limit: Some(7) };
             assert_eq!(ending(&seen), expected, "{seen:?}");
         }
     }

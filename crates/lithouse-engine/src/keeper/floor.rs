@@ -5,9 +5,11 @@
 //! what takes time is a task that sends a message when it is done, so that every question is answered at once, also while apps
 //! are being started and stopped.
 
+mod replace;
+mod watch;
+
 use std::collections::HashMap;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,22 +17,27 @@ use lithouse_core::id::InstanceId;
 use rustix::process::WaitOptions;
 use time::OffsetDateTime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::allowance::{self, Allowance};
 use super::belonging::{Family, members};
 use super::diary::Diary;
-use super::door::{Outbox, Reply};
+use super::door::{Outbox, Reply, Socket};
 use super::drain::{Drain, Remark, at};
 use super::exits::{Entered, Exit};
+use super::groups::Groups;
 use super::instance::{Instance, Stage};
 use super::launch::{Launch, Spawned};
 use super::listener::listen;
+use super::lock::Lock;
 use super::log_file::LogFile;
-use super::memory::{MemoryWatch, machine_count};
+use super::memory::MemoryWatch;
 use super::processes;
 use super::spawn::{Spawner, refusal};
 use super::wire::{Answer, Refusal, Request, Said, frame};
+use replace::Asked;
+use watch::Root;
 
 /// The grace when a signal, and not the server, ends the keeper.
 const GRACE_BY_SIGNAL: Duration = Duration::from_secs(10);
@@ -43,6 +50,9 @@ const SWEEP_FOR: Duration = Duration::from_secs(5);
 
 /// Between two looks at things that announce themselves by nothing.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Between two looks at memory that no group holds.
+const WEIGH_EVERY: Duration = Duration::from_millis(500);
 
 /// What happens outside.
 #[derive(Debug)]
@@ -61,8 +71,11 @@ pub(super) enum Message {
 #[derive(Debug)]
 pub(super) struct Floor {
     spawner: Spawner,
+    groups: Groups,
     diary: Diary,
     root: Root,
+    lock: Lock,
+    socket: mpsc::UnboundedSender<oneshot::Sender<io::Result<Socket>>>,
     us: i32,
     instances: HashMap<InstanceId, Instance>,
     subscribers: Vec<Outbox>,
@@ -72,14 +85,20 @@ pub(super) struct Floor {
     next_sweep: Instant,
     /// Once the keeper is to end: who waits for it.
     closing: Option<Vec<Reply>>,
+    /// Once it is to become another program.
+    replacing: Option<Asked>,
 }
 
-/// The home's folder, to be noticed when it is gone.
+/// What a floor needs of the keeper around it.
 #[derive(Debug)]
-struct Root {
-    path: PathBuf,
-    identity: Option<(u64, u64)>,
-    times_missed: u32,
+pub(super) struct Around {
+    pub(super) spawner: Spawner,
+    pub(super) groups: Groups,
+    pub(super) diary: Diary,
+    pub(super) root: PathBuf,
+    pub(super) lock: Lock,
+    /// Asks the door for its socket.
+    pub(super) socket: mpsc::UnboundedSender<oneshot::Sender<io::Result<Socket>>>,
 }
 
 /// The signals that mean something to the keeper.
@@ -104,18 +123,15 @@ impl Signals {
 }
 
 impl Floor {
-    pub(super) fn new(
-        spawner: Spawner,
-        diary: Diary,
-        root: PathBuf,
-        to_inbox: mpsc::UnboundedSender<Message>,
-        inbox: mpsc::UnboundedReceiver<Message>,
-    ) -> Self {
-        let identity = identity(&root);
+    pub(super) fn new(around: Around, to_inbox: mpsc::UnboundedSender<Message>, inbox: mpsc::UnboundedReceiver<Message>) -> Self {
+        let Around { spawner, groups, diary, root, lock, socket } = around;
         Self {
             spawner,
+            groups,
             diary,
-            root: Root { path: root, identity, times_missed: 0 },
+            root: Root::at(root),
+            lock,
+            socket,
             us: rustix::process::getpid().as_raw_nonzero().get(),
             instances: HashMap::new(),
             subscribers: Vec::new(),
@@ -123,13 +139,15 @@ impl Floor {
             to_inbox,
             next_sweep: Instant::now(),
             closing: None,
+            replacing: None,
         }
     }
 
     /// Runs until the keeper is told to end and every instance has ended; answers who waits for that.
     pub(super) async fn run(mut self, mut signals: Signals) -> Vec<Reply> {
-        let mut look = interval(LOOK_EVERY);
+        let (mut look, mut weigh) = (interval(LOOK_EVERY), interval(WEIGH_EVERY));
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        weigh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let wake_at = self.wake_at();
             tokio::select! {
@@ -141,13 +159,16 @@ impl Floor {
                 _ = signals.hangup.recv() => {}
                 () = at(wake_at) => {}
                 _ = look.tick() => self.look_around(),
+                _ = weigh.tick(), if self.has_memory_to_watch() => self.weigh(),
             }
             self.reap();
             self.lose_patience();
             self.sweep();
             if self.closing.is_some() && self.instances.values().all(Instance::has_ended) {
+                self.groups.leave();
                 return self.closing.unwrap_or_default();
             }
+            self.replace_if_asked(&mut signals).await;
         }
     }
 
@@ -186,6 +207,18 @@ impl Floor {
                 Some(_) => Answer::Refused(Refusal::StillAlive { instance }),
                 None => Answer::Refused(Refusal::UnknownInstance { instance }),
             },
+            Request::Peaks => {
+                let running = self.instances.values().filter(|instance| instance.is_running());
+                Answer::Peaks(running.filter_map(|known| Some((known.id.clone(), known.allowance.peak()?))).collect())
+            }
+            Request::Limit { instance, may_take } => match self.instances.get_mut(&instance) {
+                Some(known) => match known.allowance.change(may_take) {
+                    Ok(()) => Answer::Done,
+                    Err(error) => Answer::Refused(Refusal::NotLimited { reason: error.to_string() }),
+                },
+                None => Answer::Refused(Refusal::UnknownInstance { instance }),
+            },
+            Request::Replace(asked) => return self.ask_for_replacement(asked, reply),
             Request::Shutdown { grace_ms } => return self.close(Duration::from_millis(grace_ms), Some(reply)),
         };
         reply.send(answer);
@@ -204,8 +237,8 @@ impl Floor {
         }
     }
 
-    fn bring_up(&self, launch: &Launch) -> Result<Instance, Refusal> {
-        if self.closing.is_some() {
+    fn bring_up(&mut self, launch: &Launch) -> Result<Instance, Refusal> {
+        if self.closing.is_some() || self.replacing.is_some() {
             return Err(Refusal::ShuttingDown);
         }
         let id = &launch.instance;
@@ -215,13 +248,34 @@ impl Floor {
         check(launch)?;
         let (listener, listen) = launch.listen.map(listen).transpose()?.unzip();
         let listen = listen.or(launch.binds);
-        let born = self.spawner.spawn(launch, listener.as_ref())?;
+        let group = self.groups.make(id, &launch.may_take);
+        let limits = allowance::of_each_process(launch, group.is_ok());
+        let born = match self.spawner.spawn(launch, limits, listener.as_ref()) {
+            Ok(born) => born,
+            Err(refusal) => {
+                if let Ok(group) = group {
+                    self.groups.remove(group);
+                }
+                return Err(refusal);
+            }
+        };
         let number = born.pid.as_raw_nonzero().get();
+        // It waits for its specification, so that nothing of the app runs before.
+        let group = group.and_then(|group| match group.add(number) {
+            Ok(()) => Ok(group),
+            Err(error) => {
+                self.groups.remove(group);
+                Err(format!("it could not be put into its group: {error}"))
+            }
+        });
         // It is ours and not reaped, so its number still means it.
         let started = processes::started(number).unwrap_or_default();
         let (log, remarks) = mpsc::unbounded_channel();
         let _ = log.send(Remark::Line(format!("started, pid {number}")));
-        self.drain(launch, Drain::new(born.out, born.err, LogFile::new(launch.log.clone(), launch.log_limits), remarks));
+        if let Some(told) = allowance::not_held(&launch.may_take, &group) {
+            let _ = log.send(Remark::Line(told));
+        }
+        self.drain(id.clone(), Drain::new(born.out, born.err, LogFile::new(launch.log.clone(), launch.log_limits), remarks));
         let (to_inbox, instance) = (self.to_inbox.clone(), id.clone());
         tokio::spawn(async move {
             let entered = born.channel.converse().await;
@@ -237,22 +291,25 @@ impl Floor {
             started_at: OffsetDateTime::now_utc(),
             listener,
             log,
+            allowance: Allowance::new(launch.may_take, group.ok()),
             memory: MemoryWatch::new(born.pid),
             family: Family { instance: id.as_str().to_owned(), pid: number, started },
             pid: born.pid,
             entered: None,
             spawning: None,
             stopping: None,
+            halt: None,
             stage: Stage::Running,
         })
     }
 
     /// Sets the task to work that fills the log.
-    fn drain(&self, launch: &Launch, drain: Drain) {
-        let (to_inbox, instance) = (self.to_inbox.clone(), launch.instance.clone());
+    fn drain(&self, instance: InstanceId, drain: Drain) {
+        let to_inbox = self.to_inbox.clone();
         tokio::spawn(async move {
-            drain.run().await;
-            let _ = to_inbox.send(Message::Drained(instance));
+            if drain.run().await {
+                let _ = to_inbox.send(Message::Drained(instance));
+            }
         });
     }
 
@@ -274,6 +331,9 @@ impl Floor {
     /// An instance is over. Its end is kept until it is acknowledged, unless whoever wanted it is told now that there is none.
     fn drained(&mut self, id: &InstanceId) {
         let Some(instance) = self.instances.get_mut(id) else { return };
+        if instance.has_ended() {
+            return;
+        }
         instance.drained();
         let Stage::Ended { ending, .. } = &instance.stage else { return };
         if let Some(reply) = instance.spawning.take() {
@@ -287,29 +347,55 @@ impl Floor {
                 return;
             }
         }
-        if let Ok(news) = frame(&Said::Ended { report: instance.report() }) {
+        let report = instance.report();
+        self.tell(&Said::Ended { report });
+    }
+
+    fn tell(&mut self, news: &Said) {
+        if let Ok(news) = frame(news) {
             self.subscribers.retain(|subscriber| subscriber.send(news.clone()));
         }
     }
 
-    /// Takes note of every child that has ended, ours and those orphaned to us.
+    /// Takes note of every child that has ended, ours and those orphaned to us, and of those of ours that were halted.
     fn reap(&mut self) {
-        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
-            if let Some(instance) = self.instances.values_mut().find(|instance| instance.pid == pid && instance.is_running()) {
-                instance.exited(Exit::of(status));
+        let news = WaitOptions::NOHANG | WaitOptions::UNTRACED | WaitOptions::CONTINUED;
+        while let Ok(Some((pid, status))) = rustix::process::wait(news) {
+            let is_it = |instance: &&mut Instance| instance.pid == pid && instance.is_running();
+            if status.stopped() || status.continued() {
+                let instance = self.instances.values_mut().find(is_it);
+                let report = instance.and_then(|known| known.halted(status.stopped()).then(|| known.report()));
+                if let Some(report) = report {
+                    self.tell(&Said::Halted { report });
+                }
+                continue;
             }
             self.next_sweep = Instant::now();
+            let Some(id) = self.instances.values_mut().find(is_it).map(|known| known.id.clone()) else { continue };
+            let Some(mut instance) = self.instances.remove(&id) else { continue };
+            let others_ran_out = || self.instances.values().any(|other| other.allowance.ran_out());
+            if instance.exited(Exit::of(status), others_ran_out) {
+                self.disregard_kills();
+            }
+            self.instances.insert(id, instance);
         }
     }
 
-    /// Has those killed whose grace is over.
+    /// Has those killed whose grace is over, and tells of those that stay halted.
     fn lose_patience(&mut self) {
         let now = Instant::now();
+        let mut halted = Vec::new();
         for instance in self.instances.values_mut() {
-            if instance.deadline().is_some_and(|deadline| deadline <= now) {
+            if instance.is_overdue(now) {
                 instance.force();
                 self.next_sweep = now;
             }
+            if instance.halt_counts(now) {
+                halted.push(instance.report());
+            }
+        }
+        for report in halted {
+            self.tell(&Said::Halted { report });
         }
     }
 
@@ -326,7 +412,9 @@ impl Floor {
         let snapshot = processes::snapshot(oldest);
         let mut swept = Vec::new();
         for instance in targets {
-            let left = members(&instance.family, &others, self.us, &snapshot);
+            let mut left = members(&instance.family, &others, self.us, &snapshot);
+            let grouped = instance.allowance.processes();
+            left.extend(snapshot.iter().filter(|process| grouped.contains(&process.pid)));
             for process in &left {
                 processes::kill(process);
             }
@@ -343,6 +431,9 @@ impl Floor {
             if let Some(instance) = self.instances.get_mut(&id) {
                 if let Stage::Sweeping { is_swept, .. } = &mut instance.stage {
                     *is_swept = true;
+                }
+                if let Some(group) = instance.allowance.leave_group() {
+                    self.groups.remove(group);
                 }
                 instance.settle();
             }
@@ -361,39 +452,13 @@ impl Floor {
         }
     }
 
-    fn look_around(&mut self) {
-        let machine = self.instances.values().any(Instance::is_running).then(machine_count).flatten();
-        for instance in self.instances.values_mut().filter(|instance| instance.is_running()) {
-            instance.memory.seen_alive(instance.pid, machine);
-        }
-        if self.root.is_gone() && self.closing.is_none() {
-            // Nobody can find this keeper any more, and the next one of the same path is another home's.
-            self.close(GRACE_BY_SIGNAL, None);
-        }
-    }
-
     /// When there is something to do even if nothing happens.
     fn wake_at(&self) -> Option<Instant> {
         let is_sweeping = self.instances.values().any(Instance::is_to_be_swept);
         let sweep = is_sweeping.then_some(self.next_sweep);
-        self.instances.values().filter_map(Instance::deadline).chain(sweep).min()
+        let replace = self.replacing.as_ref().map(Asked::patience);
+        self.instances.values().filter_map(Instance::deadline).chain(sweep).chain(replace).min()
     }
-}
-
-impl Root {
-    /// Whether the folder is surely gone or another one: what is amiss for a moment only is not held against it.
-    fn is_gone(&mut self) -> bool {
-        if identity(&self.path) == self.identity {
-            self.times_missed = 0;
-        } else {
-            self.times_missed += 1;
-        }
-        self.times_missed > 1
-    }
-}
-
-fn identity(folder: &PathBuf) -> Option<(u64, u64)> {
-    std::fs::metadata(folder).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
 fn check(launch: &Launch) -> Result<(), Refusal> {

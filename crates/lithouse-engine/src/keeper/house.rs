@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Makes a process fit to live long on its own: no descriptor, folder, terminal or user's mask of whoever started it.
+//! Makes a process fit to live long on its own: no folder, terminal or user's mask of whoever started it.
 
 use std::fs::File;
 use std::io;
@@ -10,9 +10,8 @@ use rustix::process::{Resource, Rlimit};
 /// How little the keeper wants to be chosen when memory runs out: with it every app would go.
 const OOM_SCORE: &str = "-500";
 
-/// To be called first thing. Standard error stays, for the one message that says why the keeper did not start.
+/// To be called first thing after the inherited descriptors are owned. Standard error stays, for the one message that says why the keeper did not start.
 pub(super) fn move_in() -> io::Result<()> {
-    lithouse_sandbox::descriptors::close_inherited()?;
     let null = File::options().read(true).write(true).open("/dev/null")?;
     rustix::stdio::dup2_stdin(&null)?;
     rustix::stdio::dup2_stdout(&null)?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use lithouse_core::ending::Ending;
 use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
+use lithouse_core::limits::Limits;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -35,7 +36,9 @@ pub struct Launch {
     pub log: PathBuf,
     /// How much of that log is kept.
     pub log_limits: LogLimits,
-    /// What it may take.
+    /// What it may take together with all that it starts. Held by a control group where the keeper can have one.
+    pub may_take: Limits,
+    /// What each of its processes may take.
     pub limits: LaunchLimits,
 }
 
@@ -97,6 +100,10 @@ pub struct InstanceReport {
     /// When it was started.
     #[serde(with = "time::serde::rfc3339")]
     pub started_at: OffsetDateTime,
+    /// The most memory that it used at once, in bytes, where that is known.
+    pub memory_peak: Option<u64>,
+    /// Whether its own process is halted by a signal, and was so for some seconds.
+    pub is_halted: bool,
     /// Whether it lives, or how it ended.
     pub state: InstanceState,
 }

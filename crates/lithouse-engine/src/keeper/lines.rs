@@ -52,8 +52,14 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    pub(super) fn of(source: Source) -> Self {
-        Self { source, pending: Vec::new() }
+    /// Lines of which something came already.
+    pub(super) fn with(source: Source, pending: Vec<u8>) -> Self {
+        Self { source, pending }
+    }
+
+    /// What waits for the end of its line.
+    pub(super) fn into_pending(self) -> Vec<u8> {
+        self.pending
     }
 
     /// Takes what the app wrote and adds the lines it completes to `log`.
@@ -143,7 +149,7 @@ mod tests {
     fn lines_come_out_whole_however_they_come_in() {
         let written = "one\ntwo\r\n\nwörter ✓\n";
         for size in 1..written.len() {
-            let (mut lines, mut log) = (Lines::of(Source::Out), String::new());
+            let (mut lines, mut log) = (Lines::with(Source::Out, Vec::new()), String::new());
             for chunk in written.as_bytes().chunks(size) {
                 lines.take(chunk, &mut log);
             }
@@ -162,7 +168,7 @@ mod tests {
 
     #[test]
     fn an_endless_line_is_cut_into_pieces_at_characters() {
-        let (mut lines, mut log) = (Lines::of(Source::Err), String::new());
+        let (mut lines, mut log) = (Lines::with(Source::Err, Vec::new()), String::new());
         let written = format!("x{}", "✓".repeat(100_000));
         for chunk in written.as_bytes().chunks(10_000) {
             lines.take(chunk, &mut log);
@@ -175,7 +181,7 @@ mod tests {
 
     #[test]
     fn a_prompt_is_flushed_but_half_a_character_waits() {
-        let (mut lines, mut log) = (Lines::of(Source::Out), String::new());
+        let (mut lines, mut log) = (Lines::with(Source::Out, Vec::new()), String::new());
         lines.take(b"name? \xE2\x9C", &mut log);
         lines.flush(&mut log);
         assert_eq!(texts(&log), ["out | name? "]);
@@ -185,7 +191,7 @@ mod tests {
 
     #[test]
     fn what_is_no_text_is_replaced_and_holds_nothing_up() {
-        let (mut lines, mut log) = (Lines::of(Source::Out), String::new());
+        let (mut lines, mut log) = (Lines::with(Source::Out, Vec::new()), String::new());
         lines.take(b"a\xFFb\n\x80\x80\x80\x80", &mut log);
         lines.flush(&mut log);
         assert_eq!(texts(&log)[0], "out | a\u{FFFD}b");

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
@@ -12,7 +13,7 @@ use crate::home::Home;
 /// Held by the keeper for as long as it lives; the kernel lets go of it however the keeper ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
 }
 
 /// Why the lock was not taken.
@@ -41,7 +42,21 @@ impl Lock {
         file.set_len(0)?;
         file.rewind()?;
         writeln!(file, "{}", std::process::id())?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+
+    /// Goes on holding the lock that the program before this one in the same process took.
+    pub(super) fn take_up(descriptor: OwnedFd) -> Self {
+        Self { file: descriptor.into() }
+    }
+
+    /// The same lock once more: it is held until both are gone.
+    pub(super) fn again(&self) -> io::Result<Self> {
+        Ok(Self { file: self.file.try_clone()? })
+    }
+
+    pub(super) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 
     /// Whether some keeper holds the lock of this home.

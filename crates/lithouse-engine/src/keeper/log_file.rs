@@ -9,14 +9,17 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::launch::LogLimits;
 use super::lines::remark;
 
 /// One log, open or about to be opened again.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct LogFile {
     path: PathBuf,
     limits: LogLimits,
+    #[serde(skip)]
     open: Option<Open>,
     lost: Option<Lost>,
 }
@@ -29,7 +32,7 @@ struct Open {
 }
 
 /// Lines that could not be written, and what the system said.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Lost {
     lines: usize,
     why: String,

@@ -8,16 +8,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::process::Pid;
+use serde::{Deserialize, Serialize};
 
 /// The counts at one moment while the process was alive.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
     machine: Option<u64>,
     cgroup: Option<(PathBuf, u64)>,
 }
 
 /// Watches one process.
-#[derive(Debug)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct MemoryWatch {
     /// The count rises a moment before the process is gone, and may have done so just before the last look: hence two of them.
     before_last: Counts,
@@ -34,6 +35,12 @@ impl MemoryWatch {
     /// The machine's count is the same for all and is read by the caller.
     pub(super) fn seen_alive(&mut self, pid: Pid, machine: Option<u64>) {
         self.before_last = std::mem::replace(&mut self.last, Counts::of(pid, machine));
+    }
+
+    /// The kills that the machine has counted by now were of others.
+    pub(super) fn disregard(&mut self, machine: Option<u64>) {
+        self.before_last.machine = machine;
+        self.last.machine = machine;
     }
 
     /// Whether the kernel has killed for memory since the process was last surely well.

@@ -99,6 +99,27 @@ pub(super) fn kill(process: &Process) {
     }
 }
 
+/// The memory that a process holds at this moment, in bytes; what it shares with others counts in full.
+pub(super) fn resident(pid: i32) -> Option<u64> {
+    figure(&format!("/proc/{pid}/status"), "VmRSS:")
+}
+
+/// The most memory that a process ever held at once, in bytes.
+pub(super) fn peak_of(pid: i32) -> Option<u64> {
+    figure(&format!("/proc/{pid}/status"), "VmHWM:")
+}
+
+/// The memory that a process holds at this moment, in bytes; of what it shares with others, its part.
+pub(super) fn share_of_memory(pid: i32) -> Option<u64> {
+    figure(&format!("/proc/{pid}/smaps_rollup"), "Pss:")
+}
+
+fn figure(file: &str, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let kilobytes = text.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_suffix("kB"))?;
+    Some(kilobytes.trim().parse::<u64>().ok()? * 1024)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +137,13 @@ mod tests {
         let me = i32::try_from(std::process::id()).unwrap();
         let seen = snapshot(0).into_iter().find(|process| process.pid == me).unwrap();
         assert_eq!(Some(seen.started), started(me));
+    }
+
+    #[test]
+    fn the_memory_of_this_process_is_told_in_three_ways() {
+        let me = i32::try_from(std::process::id()).unwrap();
+        let (resident, peak, share) = (resident(me).unwrap(), peak_of(me).unwrap(), share_of_memory(me).unwrap());
+        assert!(share > 100_000 && resident > 100_000 && peak >= resident / 2, "{resident} {peak} {share}");
     }
 
     #[test]

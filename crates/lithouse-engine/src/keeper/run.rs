@@ -11,11 +11,14 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::diary::Diary;
-use super::door::Door;
-use super::floor::{Floor, Signals};
+use super::door::{self, Door, Socket};
+use super::floor::{self, Floor, Signals};
+use super::groups::Groups;
+use super::handover::{self, Beginning, Handover, Held};
+use super::kept::Kept;
 use super::lock::{Lock, LockError};
 use super::spawn::Spawner;
-use super::wire::Answer;
+use super::wire::{Answer, Hello, PROTOCOL};
 use super::{house, leftovers, mark};
 use crate::home::Home;
 use crate::socket;
@@ -29,12 +32,23 @@ pub struct KeeperOptions {
     /// The program that becomes an app's, with its first arguments: something that calls `lithouse_sandbox::entry::enter` with
     /// the argument that the keeper adds.
     pub entry: Vec<OsString>,
+    /// The version of the protocol that it says it speaks.
+    pub protocol: u32,
+    /// The versions of a handover that it reads.
+    pub reads: Vec<u32>,
+    /// Whether it makes control groups where it can.
+    pub makes_groups: bool,
 }
 
 impl Default for KeeperOptions {
     /// This very binary, also after another was put in its place.
     fn default() -> Self {
-        Self { entry: vec!["/proc/self/exe".into(), "app-entry".into()] }
+        Self {
+            entry: vec![handover::own_program().into(), "app-entry".into()],
+            protocol: PROTOCOL,
+            reads: vec![handover::VERSION],
+            makes_groups: true,
+        }
     }
 }
 
@@ -75,20 +89,51 @@ pub enum KeeperError {
 /// To be called by `main` before any thread exists and before anything is opened: every descriptor above standard error is closed.
 /// The apps live as long as the thread that calls this.
 pub fn run(home: Home, options: KeeperOptions) -> Result<(), KeeperError> {
+    let beginning = handover::begin(&options.reads).map_err(KeeperError::Prepare)?;
     house::move_in().map_err(KeeperError::Prepare)?;
-    let _lock = take_lock(&home)?;
-    let open_files = house::make_room_for_descriptors();
     let mark = mark::of_home(&home).map_err(KeeperError::Prepare)?;
     let diary = Diary::of(&home);
-    diary.note(&format!("started, pid {}", std::process::id()));
-    clear(&mark, &diary);
+    let start = match beginning {
+        Beginning::Afresh => Start::afresh(&home, &options, &mark, &diary)?,
+        Beginning::Inherited(handover, returned) => Start::inherited(*handover, returned.as_deref(), &diary),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(KeeperError::Prepare)?;
-    let spawner = Spawner { entry: options.entry, mark: mark.clone(), open_files };
-    runtime.block_on(keep(home, spawner, &diary))?;
+    runtime.block_on(keep(home, options, start, &mark, &diary))?;
     drop(runtime);
     clear(&mark, &diary);
     diary.note("ended");
     Ok(())
+}
+
+/// What the keeper stands on.
+struct Start {
+    lock: Lock,
+    groups: Groups,
+    open_files: Option<u64>,
+    /// Of the program before this one in the same process.
+    socket: Option<Socket>,
+    instances: Vec<Kept<Held>>,
+}
+
+impl Start {
+    fn afresh(home: &Home, options: &KeeperOptions, mark: &str, diary: &Diary) -> Result<Self, KeeperError> {
+        let lock = take_lock(home)?;
+        let open_files = house::make_room_for_descriptors();
+        diary.note(&format!("started, pid {}", std::process::id()));
+        clear(mark, diary);
+        let groups = if options.makes_groups { Groups::find(mark) } else { Groups::none("they are not to be made") };
+        diary.note(&groups.told());
+        Ok(Self { lock, groups, open_files, socket: None, instances: Vec::new() })
+    }
+
+    fn inherited(handover: Handover, returned: Option<&str>, diary: &Diary) -> Self {
+        let Handover { lock, socket, open_files, groups, instances } = handover;
+        diary.note(&match returned {
+            Some(why) => format!("going on as before, since the other program could not: {why}"),
+            None => format!("became another program, with {} instances", instances.len()),
+        });
+        Self { lock, groups, open_files, socket: Some(socket), instances }
+    }
 }
 
 fn take_lock(home: &Home) -> Result<Lock, KeeperError> {
@@ -111,16 +156,39 @@ fn clear(mark: &str, diary: &Diary) {
     }
 }
 
-async fn keep(home: Home, spawner: Spawner, diary: &Diary) -> Result<(), KeeperError> {
+async fn keep(home: Home, options: KeeperOptions, start: Start, mark: &str, diary: &Diary) -> Result<(), KeeperError> {
     let signals = Signals::catch().map_err(KeeperError::Prepare)?;
+    // They were put off if this program took the place of another.
+    lithouse_sandbox::signals::let_through().map_err(KeeperError::Prepare)?;
     let (to_floor, inbox) = mpsc::unbounded_channel();
+    let (to_door, heirs) = mpsc::unbounded_channel();
     let (closing, connections) = (CancellationToken::new(), TaskTracker::new());
     let path = home.keeper_socket();
-    let door = Door::open(path.clone(), to_floor.clone(), diary.clone(), closing.clone(), connections.clone())
-        .map_err(|source| KeeperError::Socket { path, source })?;
-    let door = tokio::spawn(door.run());
+    let around = door::Around {
+        path: path.clone(),
+        floor: to_floor.clone(),
+        diary: diary.clone(),
+        closing: closing.clone(),
+        tasks: connections.clone(),
+        heirs,
+        hello: Hello::of_keeper(options.protocol, handover::build_of(&handover::own_program()).ok()),
+    };
+    let door = match start.socket {
+        Some(socket) => Door::take_up(around, socket),
+        None => Door::open(around),
+    };
+    let door = tokio::spawn(door.map_err(|source| KeeperError::Socket { path, source })?.run());
     house::fall_silent().map_err(KeeperError::Prepare)?;
-    let floor = Floor::new(spawner, diary.clone(), home.root().to_owned(), to_floor, inbox);
+    let around = floor::Around {
+        spawner: Spawner { entry: options.entry, mark: mark.to_owned(), open_files: start.open_files },
+        groups: start.groups,
+        diary: diary.clone(),
+        root: home.root().to_owned(),
+        lock: start.lock,
+        socket: to_door,
+    };
+    let mut floor = Floor::new(around, to_floor, inbox);
+    floor.take_up(start.instances);
     for waiting in floor.run(signals).await {
         waiting.send(Answer::Done);
     }

@@ -55,9 +55,9 @@ pub(super) struct Channel {
 }
 
 impl Spawner {
-    /// Starts the process. The keeper has one thread, so nothing else inherits what is meant for this child alone.
-    pub(super) fn spawn(&self, launch: &Launch, listener: Option<&TcpListener>) -> Result<Born, Refusal> {
-        let spec = self.spec(launch).to_bytes().map_err(|error| Refusal::NotALaunch { reason: error.to_string() })?;
+    /// Starts the process, with these limits on itself. The keeper has one thread, so nothing else inherits what is meant for this child alone.
+    pub(super) fn spawn(&self, launch: &Launch, limits: Limits, listener: Option<&TcpListener>) -> Result<Born, Refusal> {
+        let spec = self.spec(launch, limits).to_bytes().map_err(|error| Refusal::NotALaunch { reason: error.to_string() })?;
         let refused = |error: io::Error| Refusal::NotStarted { program: launch.program.clone(), reason: error.to_string() };
         self.start(launch, listener, spec).map_err(refused)
     }
@@ -84,7 +84,7 @@ impl Spawner {
         Ok(Born { pid: Pid::from_child(&child), out: out.into(), err: err.into(), channel: Channel { socket, spec } })
     }
 
-    fn spec(&self, launch: &Launch) -> Spec {
+    fn spec(&self, launch: &Launch, limits: Limits) -> Spec {
         let mut env: Vec<(OsString, OsString)> = launch
             .env
             .iter()
@@ -101,15 +101,7 @@ impl Spawner {
             parent: rustix::process::getpid().as_raw_nonzero().get(),
             umask: UMASK,
             oom_score: OOM_SCORE,
-            limits: Limits {
-                open_files_soft: self.open_files,
-                open_files: launch.limits.open_files,
-                processes: launch.limits.processes,
-                file_size: launch.limits.file_size,
-                address_space: launch.limits.address_space,
-                nice: launch.limits.nice,
-                tag: Some(mark::tag(launch.instance.as_str())),
-            },
+            limits: Limits { open_files_soft: self.open_files, tag: Some(mark::tag(launch.instance.as_str())), ..limits },
         }
     }
 }

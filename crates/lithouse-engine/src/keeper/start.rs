@@ -13,7 +13,8 @@ use tokio::process::{Child, Command};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::lock::Lock;
-use super::wire::{self, FrameError, Hello, PROTOCOL, Side};
+use super::replacing::{Replacing, replace};
+use super::wire::{self, FrameError, Hello, PROTOCOL};
 use crate::home::Home;
 use crate::socket;
 
@@ -60,13 +61,16 @@ pub enum ConnectError {
     },
     /// A keeper runs, but speaks another version of the protocol.
     #[error(
-        "the running keeper (pid {pid}) speaks version {theirs} of the protocol, not {PROTOCOL}; end it to start one of this version"
+        "the running keeper (pid {pid}) speaks version {theirs} of the protocol, not {PROTOCOL}, and did not become one that does: \
+         {why}; end it to start one of this version, and its apps with it"
     )]
     Version {
         /// The keeper's version.
         theirs: u32,
         /// The keeper's pid.
         pid: u32,
+        /// Why it did not become one of this version.
+        why: String,
     },
     /// There is a keeper, or the beginnings of one, but it does not answer.
     #[error("no keeper answered on `{}` within {} s: {last}", socket.display(), ANSWERS_WITHIN.as_secs())]
@@ -78,19 +82,44 @@ pub enum ConnectError {
     },
 }
 
+/// What becomes of a keeper that runs another program than the one it would be started as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OtherProgram {
+    /// It becomes this one.
+    BecomesThis,
+    /// It stays what it is, if it speaks our version.
+    Stays,
+}
+
 /// Connects to the keeper of this home and exchanges hellos, starting one if none runs.
-pub(super) async fn reach(home: &Home, program: &KeeperProgram) -> Result<(UnixStream, Hello), ConnectError> {
-    let deadline = Instant::now() + ANSWERS_WITHIN;
+pub(super) async fn reach(
+    home: &Home,
+    program: &KeeperProgram,
+    other: OtherProgram,
+) -> Result<(UnixStream, Hello), ConnectError> {
+    let mut deadline = Instant::now() + ANSWERS_WITHIN;
     let mut started: Option<Child> = None;
     let mut failures = 0;
+    let mut replacing = match other {
+        OtherProgram::BecomesThis => Replacing::of(program),
+        OtherProgram::Stays => Replacing::Unwanted,
+    };
     let mut last = String::from("it was not there");
     while Instant::now() < deadline {
         match socket::connect(&home.keeper_socket()) {
             Ok(stream) => match timeout_at(deadline, greet(stream)).await {
+                Ok(Ok((stream, hello))) if replacing.is_due(&hello) => {
+                    replacing = Replacing::Over(replace(stream, program, deadline).await);
+                    deadline = Instant::now() + ANSWERS_WITHIN;
+                    last = String::from("it was becoming another program");
+                    continue;
+                }
                 Ok(Ok((_, hello))) if hello.protocol != PROTOCOL => {
-                    return Err(ConnectError::Version { theirs: hello.protocol, pid: hello.pid });
+                    let Hello { protocol: theirs, pid, .. } = hello;
+                    return Err(ConnectError::Version { theirs, pid, why: replacing.failure() });
                 }
                 Ok(Ok(reached)) => {
+                    replacing.tell(&reached.1, program);
                     release(started);
                     return Ok(reached);
                 }
@@ -127,7 +156,7 @@ async fn greet(stream: std::os::unix::net::UnixStream) -> Result<(UnixStream, He
     stream.set_nonblocking(true).map_err(FrameError::Io)?;
     let mut stream = UnixStream::from_std(stream).map_err(FrameError::Io)?;
     let hello: Hello = wire::read(&mut stream).await?;
-    wire::write(&mut stream, &Hello::of(Side::Server)).await.map_err(FrameError::Io)?;
+    wire::write(&mut stream, &Hello::of_server()).await.map_err(FrameError::Io)?;
     Ok((stream, hello))
 }
 

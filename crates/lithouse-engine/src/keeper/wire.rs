@@ -3,12 +3,16 @@
 //!
 //! Each side opens with a [`Hello`]. Then the server asks and the keeper answers under the same number; what the keeper says
 //! unasked is a hint only, since the list says the same. A change that an older side would misread raises [`PROTOCOL`].
+//!
+//! What sides of different versions say to each other stays as it is for ever: the frames, [`Hello`], and a [`Replace`] with its
+//! answer. So any server can have any keeper become the program that fits it.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use lithouse_core::id::InstanceId;
+use lithouse_core::limits::Limits;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -27,6 +31,19 @@ pub(super) struct Hello {
     pub(super) lithouse: Side,
     pub(super) protocol: u32,
     pub(super) pid: u32,
+    /// Tells the keeper's program from others of the same version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) build: Option<String>,
+}
+
+/// Becoming another program with all apps kept. Without an answer it has happened, or the keeper is gone: its next hello tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Replace {
+    /// The program and its arguments.
+    pub(super) program: PathBuf,
+    pub(super) args: Vec<String>,
+    /// The versions of a handover that it understands.
+    pub(super) reads: Vec<u32>,
 }
 
 /// Who says hello.
@@ -38,8 +55,12 @@ pub(super) enum Side {
 }
 
 impl Hello {
-    pub(super) fn of(side: Side) -> Self {
-        Self { lithouse: side, protocol: PROTOCOL, pid: std::process::id() }
+    pub(super) fn of_server() -> Self {
+        Self { lithouse: Side::Server, protocol: PROTOCOL, pid: std::process::id(), build: None }
+    }
+
+    pub(super) fn of_keeper(protocol: u32, build: Option<String>) -> Self {
+        Self { lithouse: Side::Keeper, protocol, pid: std::process::id(), build }
     }
 }
 
@@ -55,18 +76,43 @@ pub(super) struct Call<R> {
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(super) enum Request {
     List,
-    Spawn { launch: Box<Launch> },
-    Terminate { instance: InstanceId, grace_ms: u64 },
-    Forget { instance: InstanceId },
-    Shutdown { grace_ms: u64 },
+    Spawn {
+        launch: Box<Launch>,
+    },
+    Terminate {
+        instance: InstanceId,
+        grace_ms: u64,
+    },
+    Forget {
+        instance: InstanceId,
+    },
+    Shutdown {
+        grace_ms: u64,
+    },
+    /// The most memory of each instance that runs.
+    Peaks,
+    Limit {
+        instance: InstanceId,
+        may_take: Limits,
+    },
+    Replace(Replace),
 }
 
 /// What the keeper says after its hello.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub(super) enum Said {
-    Answer { id: u64, answer: Answer },
-    Ended { report: InstanceReport },
+    Answer {
+        id: u64,
+        answer: Answer,
+    },
+    Ended {
+        report: InstanceReport,
+    },
+    /// It was halted, or goes on.
+    Halted {
+        report: InstanceReport,
+    },
 }
 
 /// The keeper's answer to one request.
@@ -75,6 +121,7 @@ pub(super) enum Said {
 pub(super) enum Answer {
     Instances(Vec<InstanceReport>),
     Spawned(Spawned),
+    Peaks(Vec<(InstanceId, u64)>),
     Done,
     Refused(Refusal),
 }
@@ -147,6 +194,20 @@ pub enum Refusal {
     /// The keeper is about to end and starts nothing more.
     #[error("the keeper is shutting down")]
     ShuttingDown,
+    /// The new limits cannot be held as long as it runs.
+    #[error("the limits cannot be changed while it runs: {reason}")]
+    NotLimited {
+        /// What the system said.
+        reason: String,
+    },
+    /// The keeper goes on as it is.
+    #[error("the keeper did not become `{}`: {reason}", program.display())]
+    NotReplaced {
+        /// What it was to become.
+        program: PathBuf,
+        /// What was in the way.
+        reason: String,
+    },
     /// The keeper does not know this request.
     #[error("the keeper does not understand this request: {reason}")]
     NotUnderstood {
@@ -214,7 +275,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_arrive_whole_or_not_at_all() {
-        let hello = Hello::of(Side::Server);
+        let hello = Hello::of_server();
         let bytes = frame(&hello).unwrap();
         assert_eq!(read_back(&bytes).await.unwrap(), hello);
         for length in 0..bytes.len() {
@@ -226,6 +287,21 @@ mod tests {
     async fn noise_is_told_apart_from_frames() {
         assert!(matches!(read_back(b"GET / HTTP/1.1\r\n\r\n").await, Err(FrameError::TooLong(_))));
         assert!(matches!(read_back(b"\0\0\0\x02{}").await, Err(FrameError::NotOurs(_))));
+    }
+
+    /// These texts are the frozen part: never change them, only add others.
+    #[test]
+    fn what_sides_of_different_versions_say_stays_as_it_is() {
+        let hello = r#"{"lithouse":"keeper","protocol":7,"pid":8,"build":"x"}"#;
+        let expected = Hello { lithouse: Side::Keeper, protocol: 7, pid: 8, build: Some("x".to_owned()) };
+        assert_eq!(serde_json::from_str::<Hello>(hello).unwrap(), expected);
+        assert_eq!(serde_json::to_string(&expected).unwrap(), hello);
+        let replace = r#"{"id":1,"request":{"do":"replace","program":"/p","args":["keeper"],"reads":[1]}}"#;
+        let request = Request::Replace(Replace { program: "/p".into(), args: vec!["keeper".to_owned()], reads: vec![1] });
+        assert_eq!(serde_json::to_string(&Call { id: 1, request }).unwrap(), replace);
+        let answer = r#"{"is":"answer","id":1,"answer":{"refused":{"why":"not_replaced","program":"/p","reason":"r"}}}"#;
+        let refused = Answer::Refused(Refusal::NotReplaced { program: "/p".into(), reason: "r".to_owned() });
+        assert_eq!(serde_json::to_string(&Said::Answer { id: 1, answer: refused }).unwrap(), answer);
     }
 
     #[test]

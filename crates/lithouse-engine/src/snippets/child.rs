@@ -41,7 +41,7 @@ pub(super) struct Child {
     pub(super) baseline: Option<u64>,
     /// Whose its process is.
     pub(super) user: Option<u32>,
-    cgroup: Option<Arc<cgroup::Slot>>,
+    cgroup: Option<Arc<cgroup::Group>>,
     killed_for_memory_before: u64,
     ended: oneshot::Receiver<Ended>,
 }

@@ -32,7 +32,7 @@ pub(super) struct Ground {
     pub(super) level: Level,
     pub(super) spec: Spec,
     /// The slots' control groups, where there are any.
-    groups: Vec<Arc<cgroup::Slot>>,
+    groups: Vec<Arc<cgroup::Group>>,
     place: Mutex<Option<Cgroups>>,
     /// What others cannot read of all that a run needs.
     closed: Option<PathBuf>,
@@ -175,7 +175,7 @@ impl Preparation {
     }
 
     /// One control group for each slot, made once.
-    async fn groups(&self, spec: &Spec) -> Result<(Vec<Arc<cgroup::Slot>>, Option<Cgroups>), GroundError> {
+    async fn groups(&self, spec: &Spec) -> Result<(Vec<Arc<cgroup::Group>>, Option<Cgroups>), GroundError> {
         let mark = mark_of_home(&self.home).map_err(|source| GroundError::Write { path: self.home.root().to_owned(), source })?;
         let (slots, limits) = (spec.slots, spec.limits);
         let made = spawn_blocking(move || {
@@ -218,7 +218,7 @@ fn variables(environment: &Path, cache: &Path) -> Vec<(String, String)> {
 
 impl Ground {
     /// The control group of a slot, if there is one.
-    pub(super) fn group(&self, slot: u32) -> Option<Arc<cgroup::Slot>> {
+    pub(super) fn group(&self, slot: u32) -> Option<Arc<cgroup::Group>> {
         usize::try_from(slot).ok().and_then(|slot| self.groups.get(slot)).map(Arc::clone)
     }
 

@@ -7,5 +7,7 @@ mod birth;
 mod door;
 mod endings;
 mod lifetime;
+mod limits;
 mod logs;
+mod replace;
 mod scale;

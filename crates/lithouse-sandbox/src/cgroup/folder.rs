@@ -8,12 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
+use serde::{Deserialize, Serialize};
 
 /// A process that was killed is gone when the kernel has cleaned up after it, which takes as long as it has memory.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(1);
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
@@ -91,6 +92,19 @@ impl Folder {
         for pid in self.processes().into_iter().filter_map(Pid::from_raw) {
             // One that is gone meanwhile is what we want.
             let _ = rustix::process::kill_process(pid, Signal::KILL);
+        }
+    }
+
+    /// Removes it with all groups in it, if nothing lives there. One that is not there is removed already.
+    pub(super) fn dismantle(&self) -> io::Result<()> {
+        for entry in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                Self(entry.path()).dismantle()?;
+            }
+        }
+        match fs::remove_dir(&self.0) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
         }
     }
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::folder::Folder;
 use super::place::{Unified, V1};
 use super::*;
 use crate::level::Level;
@@ -50,7 +51,7 @@ fn limits() -> Limits {
 }
 
 /// A shell that does this once it is told to go on.
-fn shell(slot: &Slot, script: &str) -> Child {
+fn shell(slot: &Group, script: &str) -> Child {
     let mut child =
         Command::new("sh").args(["-c", &format!("read go; {script}")]).stdin(Stdio::piped()).spawn().expect("a shell");
     slot.add(i32::try_from(child.id()).expect("a pid")).expect("it is moved");
@@ -110,6 +111,24 @@ fn a_run_gets_no_more_processes_than_it_may_and_all_of_them_are_ended() {
     let _ = bomb.wait().expect("it ended");
     let mut next = shell(&slot, "exit 3");
     assert_eq!(next.wait().expect("it ends").code(), Some(3), "the group can be used again");
+}
+
+#[test]
+fn a_group_is_bounded_anew_while_a_process_runs_in_it_and_goes_when_none_does() {
+    let Some(groups) = groups(&name()) else { return };
+    let bounds = |processes, cpu| Bounds { memory: Some(64 * MIB), processes, cpu, ends_whole: false };
+    let mut group = groups.group("app", &Bounds::default()).expect("a group without bounds");
+    group.bound(&bounds(Some(3), Some(10))).expect("bounds");
+    let mut shell = shell(&group, "read more; exit 3");
+    assert!(group.dismantle().is_err(), "somebody lives in it");
+    group.bound(&bounds(None, None)).expect("other bounds");
+    group.bound(&Bounds::default()).expect("no bounds");
+    assert_eq!(shell.wait().expect("it ends").code(), Some(3));
+    // What was handed to another program of this process as text is the same group there.
+    let text = serde_json::to_string(&group).expect("text");
+    let group: Group = serde_json::from_str(&text).expect("the group");
+    lithouse_testkit::wait_until_blocking("the group is gone", std::time::Duration::from_secs(5), || group.dismantle().is_ok());
+    assert!(!groups.folder().join("app").exists());
 }
 
 #[test]

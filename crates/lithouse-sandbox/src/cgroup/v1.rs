@@ -4,25 +4,27 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::folder::Folder;
 use super::leftover;
 use super::place::V1;
-use super::{CPU_PERIOD_MICROSECONDS, Missing};
-use crate::limits::Limits;
+use super::{Bounds, CPU_PERIOD_MICROSECONDS, Missing};
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Place {
     memory: Folder,
     pids: Folder,
     cpu: Option<Folder>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Group {
     memory: Folder,
     pids: Folder,
     cpu: Option<Folder>,
-    processes: u64,
+    /// How many processes it may have, as the kernel reads it.
+    processes: String,
 }
 
 impl Place {
@@ -46,21 +48,13 @@ impl Place {
         self.memory.path()
     }
 
-    pub(super) fn group(&self, name: &str, limits: &Limits) -> io::Result<Group> {
+    pub(super) fn group(&self, name: &str, bounds: &Bounds) -> io::Result<Group> {
         let memory = Folder::make(self.memory.path().join(name))?;
-        let bytes = limits.memory.to_string();
-        // The limit with swap must never be below the one without; which to raise first depends on what was there. Kernels that do not
-        // count swap have no such file, and are asked not to swap.
-        let _ = memory.write(WITH_SWAP, &bytes);
-        memory.write("memory.limit_in_bytes", &bytes)?;
-        if memory.has(WITH_SWAP) {
-            memory.write(WITH_SWAP, &bytes)?;
-        }
-        let _ = memory.write("memory.swappiness", "0");
         let pids = Folder::make(self.pids.path().join(name))?;
-        pids.write(PIDS, &limits.processes.to_string())?;
-        let cpu = self.cpu.as_ref().and_then(|cpu| bounded(Folder::make(cpu.path().join(name)).ok()?));
-        Ok(Group { memory, pids, cpu, processes: limits.processes })
+        let cpu = self.cpu.as_ref().and_then(|cpu| Folder::make(cpu.path().join(name)).ok());
+        let mut group = Group { memory, pids, cpu, processes: UNLIMITED_PROCESSES.to_owned() };
+        group.bound(bounds)?;
+        Ok(group)
     }
 
     pub(super) fn remove(&self) -> io::Result<()> {
@@ -71,15 +65,38 @@ impl Place {
 const WITH_SWAP: &str = "memory.memsw.limit_in_bytes";
 const PIDS: &str = "pids.max";
 
-fn bounded(cpu: Folder) -> Option<Folder> {
-    let period = CPU_PERIOD_MICROSECONDS.to_string();
-    cpu.write("cpu.cfs_period_us", &period).and_then(|()| cpu.write("cpu.cfs_quota_us", &period)).ok()?;
-    Some(cpu)
-}
+const UNLIMITED_PROCESSES: &str = "max";
+const UNLIMITED: &str = "-1";
 
 impl Group {
     pub(super) fn memory(&self) -> &Folder {
         &self.memory
+    }
+
+    pub(super) fn bound(&mut self, bounds: &Bounds) -> io::Result<()> {
+        let bytes = bounds.memory.map_or_else(|| UNLIMITED.to_owned(), |bytes| bytes.to_string());
+        // The limit with swap must never be below the one without; which to raise first depends on what was there. Kernels that do not
+        // count swap have no such file, and are asked not to swap.
+        let _ = self.memory.write(WITH_SWAP, &bytes);
+        self.memory.write("memory.limit_in_bytes", &bytes)?;
+        if self.memory.has(WITH_SWAP) {
+            self.memory.write(WITH_SWAP, &bytes)?;
+        }
+        if bounds.memory.is_some() {
+            let _ = self.memory.write("memory.swappiness", "0");
+        }
+        self.processes = bounds.processes.map_or_else(|| UNLIMITED_PROCESSES.to_owned(), |most| most.to_string());
+        self.pids.write(PIDS, &self.processes)?;
+        self.cpu = self.cpu.take().filter(|cpu| bound_cpu(cpu, bounds.cpu).is_ok());
+        Ok(())
+    }
+
+    pub(super) fn counts_cpu(&self) -> bool {
+        self.cpu.is_some()
+    }
+
+    pub(super) fn dismantle(&self) -> io::Result<()> {
+        [Some(&self.memory), Some(&self.pids), self.cpu.as_ref()].into_iter().flatten().try_for_each(Folder::dismantle)
     }
 
     pub(super) fn add(&self, pid: i32) -> io::Result<()> {
@@ -92,7 +109,13 @@ impl Group {
     pub(super) fn kill(&self) -> io::Result<()> {
         self.pids.write(PIDS, "0")?;
         let killed = self.pids.kill().and_then(|()| self.memory.kill());
-        self.pids.write(PIDS, &self.processes.to_string())?;
+        self.pids.write(PIDS, &self.processes)?;
         killed
     }
+}
+
+fn bound_cpu(cpu: &Folder, thousandths: Option<u32>) -> io::Result<()> {
+    let quota = thousandths.map_or_else(|| UNLIMITED.to_owned(), |share| super::quota(share).to_string());
+    cpu.write("cpu.cfs_period_us", &CPU_PERIOD_MICROSECONDS.to_string())?;
+    cpu.write("cpu.cfs_quota_us", &quota)
 }

@@ -6,19 +6,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Signal, WaitOptions};
+use serde::{Deserialize, Serialize};
 
 use super::folder::Folder;
 use super::leftover;
 use super::place::Unified;
-use super::{CPU_PERIOD_MICROSECONDS, Missing};
-use crate::limits::Limits;
+use super::{Bounds, CPU_PERIOD_MICROSECONDS, Missing};
 use crate::namespaces;
 
 pub(super) const NEEDED: [&str; 2] = ["memory", "pids"];
 const CONTROLLERS: &str = "cgroup.controllers";
 const SUBTREE: &str = "cgroup.subtree_control";
 
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Group(Folder);
+
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Place {
     folder: Folder,
     /// The group whose controllers we switched on, and may switch off again.
@@ -75,16 +78,9 @@ impl Place {
         self.folder.path()
     }
 
-    pub(super) fn group(&self, name: &str, limits: &Limits) -> io::Result<Folder> {
-        let group = Folder::make(self.folder.path().join(name))?;
-        group.write("memory.max", &limits.memory.to_string())?;
-        // Kernels without swap do not have the file.
-        if group.has("memory.swap.max") {
-            group.write("memory.swap.max", "0")?;
-        }
-        group.write("memory.oom.group", "1")?;
-        group.write("pids.max", &limits.processes.to_string())?;
-        let _ = group.write("cpu.max", &format!("{CPU_PERIOD_MICROSECONDS} {CPU_PERIOD_MICROSECONDS}"));
+    pub(super) fn group(&self, name: &str, bounds: &Bounds) -> io::Result<Group> {
+        let group = Group(Folder::make(self.folder.path().join(name))?);
+        group.bound(bounds)?;
         Ok(group)
     }
 
@@ -96,6 +92,26 @@ impl Place {
                 let _ = enabled.write(SUBTREE, &format!("-{controller}"));
             }
         }
+        Ok(())
+    }
+}
+
+impl Group {
+    pub(super) fn folder(&self) -> &Folder {
+        &self.0
+    }
+
+    pub(super) fn bound(&self, bounds: &Bounds) -> io::Result<()> {
+        let written = |most: Option<u64>| most.map_or_else(|| "max".to_owned(), |most| most.to_string());
+        self.0.write("memory.max", &written(bounds.memory))?;
+        // Kernels without swap do not have the file.
+        if self.0.has("memory.swap.max") {
+            self.0.write("memory.swap.max", if bounds.memory.is_some() { "0" } else { "max" })?;
+        }
+        self.0.write("memory.oom.group", if bounds.ends_whole { "1" } else { "0" })?;
+        self.0.write("pids.max", &written(bounds.processes))?;
+        let quota = written(bounds.cpu.map(super::quota));
+        let _ = self.0.write("cpu.max", &format!("{quota} {CPU_PERIOD_MICROSECONDS}"));
         Ok(())
     }
 }

@@ -4,6 +4,8 @@
 use std::fmt;
 use std::io;
 
+use serde::{Deserialize, Serialize};
+
 /// One line of the report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
@@ -14,7 +16,7 @@ pub enum Report {
 }
 
 /// Where the way to the program ended, and what the system said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// The step that failed.
     pub step: Step,
@@ -23,7 +25,7 @@ pub struct Failure {
 }
 
 /// The steps on the way to the program.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// Reading the specification.
     Spec,

@@ -12,7 +12,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use lithouse_sandbox::cgroup::{Cgroups, Slot};
+use lithouse_sandbox::cgroup::{Cgroups, Group};
 use lithouse_sandbox::level::Level;
 use lithouse_sandbox::zygote::{Answer, Launched, Spec};
 use lithouse_sandbox::{Failure, Limits};
@@ -63,7 +63,7 @@ pub(crate) struct Process(Child);
 pub(crate) struct Parked {
     pub(crate) pidfd: OwnedFd,
     pub(crate) pid: i32,
-    pub(crate) group: Option<Slot>,
+    pub(crate) group: Option<Group>,
     channel: UnixStream,
     output: OwnedFd,
 }

@@ -2,6 +2,7 @@
 //! Apps: the resource, and what can be done with it.
 
 mod change;
+mod limits;
 mod resource;
 mod status;
 
@@ -24,6 +25,7 @@ use super::upload::{self, AppUpload, Purpose};
 use super::{Base, Site};
 use change::ChangeRequest;
 pub(super) use resource::AppResource;
+use resource::Uses;
 pub(super) use status::Status;
 
 /// One page of apps.
@@ -73,7 +75,7 @@ pub(crate) async fn list(
     let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let shown: Vec<_> = all.iter().skip(first).take(limit).collect();
     let next = (first + shown.len() < all.len()).then(|| shown.last().map(|view| view.id.clone())).flatten();
-    let uses = site.engine.usage(shown.iter().filter_map(|view| view.pid).collect()).await;
+    let uses = Uses::of(&site.engine, shown.iter().filter_map(|view| view.pid).collect()).await;
     let mut apps = Vec::with_capacity(shown.len());
     for view in shown {
         apps.push(AppResource::of(&site.engine, view, &uses, &base).await);
@@ -134,7 +136,8 @@ pub(crate) async fn create(
 }
 
 problems!(Changing: ASKED, WRITTEN, SENT, OF_APP, STORED, [
-    Code::InvalidName, Code::InvalidDescription, Code::InvalidVariable, Code::ReservedVariable, Code::BeingDeleted,
+    Code::InvalidName, Code::InvalidDescription, Code::InvalidVariable, Code::ReservedVariable, Code::InvalidLimit,
+    Code::BeingDeleted,
 ]);
 /// Change an app
 #[utoipa::path(

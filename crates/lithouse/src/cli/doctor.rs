@@ -68,6 +68,7 @@ pub(super) async fn run(config: &Config, as_json: bool) -> Result<(), Failure> {
     let checks = [
         machine::kernel(),
         machine::sandbox(config).await,
+        machine::limits().await,
         tools::python(config).await,
         tools::uv(config).await,
         tools::git(),

@@ -8,7 +8,7 @@ use super::client::Client;
 use super::failure::Failure;
 use super::log_line::LogLine;
 use super::output::{self, Cell, Moment, Table, age, share, size};
-use super::resource::App;
+use super::resource::{App, AppLimits};
 
 /// Which app, and how.
 #[derive(Debug, Args)]
@@ -29,6 +29,18 @@ pub(super) async fn run(client: &Client, args: &InfoArgs) -> Result<(), Failure>
     output::line(&table(&answer.as_resource()?).render())
 }
 
+/// Those that there are.
+fn limits(limits: &AppLimits) -> Option<String> {
+    let told = [
+        limits.memory.map(|bytes| format!("memory {}", lithouse_core::limits::size(bytes))),
+        limits.cpu.map(|cores| format!("cpu {cores}")),
+        limits.processes.map(|most| format!("processes {most}")),
+        limits.open_files.map(|most| format!("open files {most}")),
+    ];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    (!told.is_empty()).then(|| told.join(", "))
+}
+
 fn table(app: &App) -> Table {
     let now = Moment::now();
     let ago = |moment: Option<Moment>| moment.map(|moment| format!("{} ago", age(moment, now)));
@@ -45,7 +57,9 @@ fn table(app: &App) -> Table {
         ("pid", app.pid.map(|pid| pid.to_string())),
         ("up", app.started_at.map(|started| age(started, now))),
         ("memory", app.memory.map(size)),
+        ("peak", app.memory_peak.map(size)),
         ("cpu", app.cpu.map(share)),
+        ("limits", app.limits.as_ref().and_then(limits)),
         ("restarts", Some(app.restarts.to_string())),
         ("on crash", on_crash),
         ("created", ago(app.created_at)),

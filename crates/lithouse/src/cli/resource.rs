@@ -45,6 +45,23 @@ pub(super) struct App {
     pub(super) memory: Option<u64>,
     #[serde(default)]
     pub(super) cpu: Option<f64>,
+    #[serde(default)]
+    pub(super) memory_peak: Option<u64>,
+    #[serde(default)]
+    pub(super) limits: Option<AppLimits>,
+}
+
+/// What an app may take.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct AppLimits {
+    #[serde(default)]
+    pub(super) memory: Option<u64>,
+    #[serde(default)]
+    pub(super) cpu: Option<f64>,
+    #[serde(default)]
+    pub(super) processes: Option<u32>,
+    #[serde(default)]
+    pub(super) open_files: Option<u32>,
 }
 
 impl App {

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use lithouse_core::id::Key;
+use lithouse_core::limits::Limits;
 
 use super::declare::Otherwise::{Found, Text as Default};
 use super::declare::section;
 use super::layers::Scope;
+use super::limits::LimitsOfApp;
 use super::reader::{Folder, Maybe, OneOf, Port, Slug, Switch, Text, Word};
 
 section! {
@@ -41,6 +43,10 @@ section! {
         /// Whether it is started again when it crashed.
         restart_on_crash: bool as Switch {
             default: Default("true"),
+        }
+        /// What it may take, in the table `[apps.<key>.limits]`.
+        limits: Limits as LimitsOfApp {
+            default: Found("none", |_| Limits::default()),
         }
         /// A shell line that serves on `$PORT`, for what is not an `app.py`.
         command: Option<String> as Maybe<Text> {

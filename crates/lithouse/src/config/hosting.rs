@@ -4,10 +4,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lithouse_core::limits::{Cores, LEAST_MEMORY, Limits};
+
 use super::declare::Flag::{Named, Position, Switch as FlagOf};
 use super::declare::Otherwise::{Found, Text};
 use super::declare::section;
-use super::reader::{Folder, Maybe, OneOf, PortRange, Ports, Program, Seconds, Switch, Word};
+use super::limits::{OpenFiles, Processes};
+use super::reader::{Folder, Maybe, OneOf, PortRange, Ports, Program, Seconds, Share, Size, Switch, Word};
 
 section! {
     /// How apps are built and run.
@@ -59,6 +62,33 @@ section! {
             flag: Named("stop-grace", "TIME"),
             default: Text("10s"),
         }
+        /// Memory that an app may take, with all that it starts, unless it has a limit of its own.
+        memory: Option<u64> as Maybe<Size<LEAST_MEMORY>> {
+            env: &["LITHOUSE_APP_MEMORY"],
+            default: Found("none", |_| None),
+        }
+        /// Processor time that an app may take, in cores, unless it has a limit of its own.
+        cpu: Option<Cores> as Maybe<Share> {
+            env: &["LITHOUSE_APP_CPU"],
+            default: Found("none", |_| None),
+        }
+        /// Processes and threads that an app may have, unless it has a limit of its own.
+        processes: Option<u32> as Maybe<Processes> {
+            env: &["LITHOUSE_APP_PROCESSES"],
+            default: Found("none", |_| None),
+        }
+        /// Open files and connections that each process of an app may have, unless the app has a limit of its own.
+        open_files: Option<u32> as Maybe<OpenFiles> {
+            env: &["LITHOUSE_APP_OPEN_FILES"],
+            default: Found("that of the server", |_| None),
+        }
+    }
+}
+
+impl Hosting {
+    /// What each app may take that has no limit of its own.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { memory: self.memory, cpu: self.cpu, processes: self.processes, open_files: self.open_files }
     }
 }
 

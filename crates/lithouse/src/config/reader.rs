@@ -16,7 +16,7 @@ use std::ffi::OsStr;
 use serde_json::Value as Json;
 
 pub(super) use address::{Address, Base, Port};
-pub(super) use amount::{Count, Seconds, Size, Switch};
+pub(super) use amount::{Count, Number, Seconds, Share, Size, Switch};
 pub(super) use list::{ImportNames, Requirements};
 pub(crate) use port_range::PortRange;
 pub(super) use port_range::Ports;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::declare::{Declaration, Flag};
 use super::layers::typed;
+use super::limits::LimitsTable;
 use super::template::Template;
 use super::{App, Auth, Hosting, Log, Server, Snippets};
 
@@ -55,6 +56,12 @@ letter or digit and holds only `a-z`, `0-9` and `-`, 63 at most. No two apps may
 `lithouse refresh` takes what changed here while the server runs; see [Many apps](../guides/many-apps.md).
 ";
 
+const LIMITS: &str = "
+### What an app may take: `[apps.<key>.limits]`
+
+How each limit is held, and what it means, is told in [limits.md](../guides/limits.md).
+";
+
 const OLDER: &str = "
 ## The older `config.json`
 
@@ -92,6 +99,7 @@ fn page() -> String {
     table(&mut page, "\n## Logs: `[log]`\n", Log::SETTINGS);
     page.push_str(FORMS);
     table(&mut page, APPS, App::SETTINGS);
+    table(&mut page, LIMITS, LimitsTable::SETTINGS);
     page.push_str(OLDER);
     page
 }

@@ -99,6 +99,10 @@ fn every_setting_with_a_variable_can_be_set_by_it() {
         ("LITHOUSE_TRANSPORT", "TCP", "hosting.transport", "tcp"),
         ("LITHOUSE_PYTHON", "/py", "hosting.python", "/py"),
         ("LITHOUSE_UV", "/uv", "hosting.uv", "/uv"),
+        ("LITHOUSE_APP_MEMORY", "1GiB", "hosting.memory", "1GiB"),
+        ("LITHOUSE_APP_CPU", "0.5", "hosting.cpu", "0.5"),
+        ("LITHOUSE_APP_PROCESSES", "64", "hosting.processes", "64"),
+        ("LITHOUSE_APP_OPEN_FILES", "1024", "hosting.open_files", "1024"),
         ("LITHOUSE_SNIPPETS", "no", "snippets.enabled", "false"),
         ("MAX_WORKERS", "8", "snippets.workers", "8"),
         ("TIMEOUT_SECONDS", "45", "snippets.timeout", "45s"),
@@ -136,6 +140,10 @@ python = "python3.12"
 uv = "bin/uv"
 start_timeout = "2m"
 stop_grace = 5
+memory = "1GB"
+cpu = 1.5
+processes = 200
+open_files = 2048
 
 [snippets]
 enabled = true
@@ -166,6 +174,9 @@ keep = 2
     assert_eq!(config.hosting.uv, Some(place.path("bin/uv")));
     assert_eq!((config.hosting.start_timeout.as_secs(), config.hosting.stop_grace.as_secs()), (120, 5));
     assert_eq!((config.hosting.port_range.first(), config.hosting.port_range.last()), (9000, 9000));
+    let cpu = lithouse_core::limits::Cores::try_from(1.5).ok();
+    let limits = lithouse_core::limits::Limits { memory: Some(1_000_000_000), cpu, processes: Some(200), open_files: Some(2048) };
+    assert_eq!(config.hosting.limits(), limits);
     let snippets = config.snippets;
     assert_eq!((snippets.workers, snippets.timeout.as_secs(), snippets.memory), (2, 45, 1_000_000_000));
     assert_eq!((snippets.allow_open, snippets.sandbox), (true, Sandbox::None));
@@ -386,6 +397,40 @@ fn what_is_wrong_with_the_older_shape_is_told_in_its_words() {
     ] {
         assert_eq!(Place::with(&[("config.json", json)]).resolved(&[], &[]).unwrap_err(), message, "{json}");
     }
+}
+
+#[test]
+fn an_app_may_have_limits_in_either_shape() {
+    let toml = "[apps.a.limits]\nmemory = \"1GB\"\ncpu = 2\nprocesses = 64\n";
+    let json = r#"{"apps": {"a": {"limits": {"memory": "1GB", "cpu": 2.0, "processes": 64}}}}"#;
+    for (name, text) in [("lithouse.toml", toml), ("config.json", json)] {
+        let config = Place::with(&[(name, text)]).resolved(&[], &[]).unwrap();
+        let limits = config.apps.first_key_value().unwrap().1.limits;
+        let cores = limits.cpu.map(lithouse_core::limits::Cores::thousandths);
+        assert_eq!(
+            (limits.memory, cores, limits.processes, limits.open_files),
+            (Some(1_000_000_000), Some(2000), Some(64), None)
+        );
+        let row = config.rows().into_iter().find(|row| row.key == "apps.a.limits").unwrap();
+        assert_eq!(row.value, serde_json::json!({"memory": "1GB", "cpu": 2.0, "processes": 64}));
+    }
+    for (text, message) in [
+        ("[apps.a.limits]\nmemry = 1", "2: unknown key `apps.a.limits.memry`\nhint: did you mean `apps.a.limits.memory`?"),
+        (
+            "[apps.a.limits]\ncpu = 0",
+            "2: `apps.a.limits.cpu` is set to `0`: a number of cores from 0.01 to 1024 is expected\nhint: such as `0.5`",
+        ),
+        (
+            "[apps.a.limits]\nprocesses = \"many\"",
+            "2: `apps.a.limits.processes` is set to `many`: a whole number from 4 to 4194304 is expected\nhint: such as `1024`",
+        ),
+    ] {
+        assert_eq!(wrong(text), format!("lithouse.toml:{message}"), "{text}");
+    }
+    let message = wrong("[apps.a.limits]\nmemory = \"2\"");
+    assert!(message.contains("2: `apps.a.limits.memory` is set to `2`: a size of at least 16MB is expected"), "{message}");
+    let message = wrong("[apps.a]\nlimits = 5");
+    assert!(message.contains("2: `apps.a.limits` is set to `5`: a table is expected"), "{message}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use lithouse_core::ending::Ending;
 use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
+use lithouse_core::limits::Limits;
 use lithouse_engine::home::Home;
 use lithouse_engine::keeper::{
     CallError, InstanceReport, InstanceState, Keeper, KeeperEvent, KeeperProgram, Launch, LaunchLimits, LogLimits,
@@ -55,6 +56,18 @@ impl Bench {
         KeeperProgram { program: PathBuf::from(BINARY), args }
     }
 
+    /// The program with further arguments.
+    pub(super) fn special(&self, special: [&str; 2]) -> KeeperProgram {
+        let mut program = self.program();
+        program.args.extend(special.map(Into::into));
+        program
+    }
+
+    pub(super) async fn connect_as(&self, program: &KeeperProgram) -> Server {
+        let (keeper, events) = Keeper::connect(&self.home, program).await.unwrap();
+        Server { keeper, events }
+    }
+
     pub(super) async fn connect(&self) -> Server {
         let (keeper, events) = Keeper::connect(&self.home, &self.program()).await.unwrap();
         Server { keeper, events }
@@ -85,6 +98,7 @@ impl Bench {
             listen: None,
             binds: None,
             log_limits: LogLimits::default(),
+            may_take: Limits::default(),
             limits: LaunchLimits::default(),
         }
     }
@@ -95,16 +109,18 @@ impl Bench {
         pids()
             .filter(|pid| {
                 let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-                is_alive(*pid) && environment.windows(wanted.len()).any(|window| window == wanted.as_bytes())
+                is_alive(*pid) && holds(&environment, wanted.as_bytes())
             })
             .collect()
     }
 
     /// The keepers of this home, found by how they were called: a test may have removed every file of theirs.
     fn keepers(&self) -> Vec<i32> {
-        let call = format!("{BINARY}\0keeper\0--data\0{}\0", self.home.root().display());
+        let call = format!("\0keeper\0--data\0{}\0", self.home.root().display());
         pids()
-            .filter(|pid| is_alive(*pid) && fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|read| read == call.as_bytes()))
+            .filter(|pid| {
+                is_alive(*pid) && fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|read| holds(&read, call.as_bytes()))
+            })
             .collect()
     }
 
@@ -197,6 +213,10 @@ pub(super) fn is_alive(pid: i32) -> bool {
 /// Waits until a process is gone.
 pub(super) async fn gone(pid: i32) {
     wait_until(&format!("process {pid} is gone"), SOON, async || !is_alive(pid)).await;
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 fn pids() -> impl Iterator<Item = i32> {

@@ -107,19 +107,27 @@ async fn another_version_of_the_protocol_is_named_on_both_sides() {
     let mut newer = visitor(&bench);
     assert!(read_frame(&mut newer).unwrap().contains(r#""protocol":2"#));
     newer.write_all(&frame(r#"{"lithouse":"server","protocol":3,"pid":1}"#)).unwrap();
+    newer.write_all(&frame(r#"{"id":1,"request":{"do":"list"}}"#)).unwrap();
     assert_eq!(read_frame(&mut newer), None, "it is let go");
     bench.end(server).await;
 
     let bench = Bench::new();
     let listener = UnixListener::bind(bench.home.keeper_socket()).unwrap();
     let stranger = std::thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        stream.write_all(&frame(r#"{"lithouse":"keeper","protocol":99,"pid":4711}"#)).unwrap();
-        // Open until the other side has read it.
-        let _ = stream.read(&mut [0]);
+        // Asked to become another program, then seen to be what it was.
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&frame(r#"{"lithouse":"keeper","protocol":99,"pid":4711}"#)).unwrap();
+            while let Some(said) = read_frame(&mut stream) {
+                if said.contains(r#""do":"replace""#) {
+                    let refused = r#"{"is":"answer","id":0,"answer":{"refused":{"why":"not_replaced","program":"/p","reason":"it is a test"}}}"#;
+                    stream.write_all(&frame(refused)).unwrap();
+                }
+            }
+        }
     });
     let error = Keeper::connect(&bench.home, &bench.program()).await.unwrap_err();
-    assert!(matches!(error, ConnectError::Version { theirs: 99, pid: 4711 }), "{error:?}");
+    assert!(matches!(&error, ConnectError::Version { theirs: 99, pid: 4711, why } if why == "it is a test"), "{error:?}");
     stranger.join().unwrap();
 }
 

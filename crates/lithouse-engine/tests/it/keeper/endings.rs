@@ -176,7 +176,7 @@ async fn running_out_of_memory_is_told_apart_from_any_other_sigkill() {
     let server = bench.connect().await;
     let hungry = bench.launch(python(), &["-c", EATS_MEMORY, cgroup.path.to_str().unwrap()]);
     server.keeper.spawn(hungry.clone()).await.unwrap();
-    assert_eq!(server.ending(&hungry.instance).await, Ending::OutOfMemory);
+    assert_eq!(server.ending(&hungry.instance).await, Ending::OutOfMemory { limit: None });
     let log = fs::read_to_string(&hungry.log).unwrap();
     assert!(log.ends_with("sys | the app ran out of memory and was ended by the kernel\n"), "{log}");
     bench.end(server).await;

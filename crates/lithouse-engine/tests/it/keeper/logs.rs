@@ -127,6 +127,35 @@ async fn a_flood_is_bounded_on_disk_and_others_still_flow() {
 }
 
 #[tokio::test]
+async fn a_line_without_end_neither_fills_the_keeper_nor_holds_up_another_apps_lines() {
+    let bench = Bench::new();
+    let server = bench.connect().await;
+    let mut endless = bench.shell("while :; do printf '%4096s' x; done");
+    endless.log_limits = LogLimits { bytes: 1_000_000, files: 2 };
+    server.keeper.spawn(endless.clone()).await.unwrap();
+    let mut gigabyte = bench.shell("head -c 1000000000 /dev/zero | tr '\\0' '\\n'");
+    gigabyte.log_limits = endless.log_limits;
+    server.keeper.spawn(gigabyte.clone()).await.unwrap();
+    let calm = bench.shell("i=0; while [ $i -lt 500 ]; do i=$((i+1)); echo calm $i; done");
+    server.run(&calm).await;
+    let log = fs::read_to_string(&calm.log).unwrap();
+    let lines = texts(&log).into_iter().filter(|text| text.starts_with("out | calm ")).count();
+    assert_eq!(lines, 500);
+    for flood in [&endless, &gigabyte] {
+        wait_until("the flood was put aside", SOON, async || PathBuf::from(format!("{}.1", flood.log.display())).exists()).await;
+    }
+    let status = fs::read_to_string(format!("/proc/{}/status", server.keeper.pid())).unwrap();
+    let most =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap();
+    assert!(most < 100_000, "the keeper held {most} kB");
+    for flood in [&endless, &gigabyte] {
+        server.keeper.terminate(&flood.instance, Duration::ZERO).await.unwrap();
+        server.ending(&flood.instance).await;
+    }
+    bench.end(server).await;
+}
+
+#[tokio::test]
 async fn a_log_that_was_removed_with_its_folder_is_made_again() {
     let bench = Bench::new();
     let server = bench.connect().await;

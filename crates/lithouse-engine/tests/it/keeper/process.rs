@@ -15,14 +15,25 @@ fn main() -> ExitCode {
         [verb, channel] if verb == "app-entry" => lithouse_sandbox::entry::enter(channel),
         [verb, channel] if verb == "snippet-zygote" => lithouse_sandbox::zygote::enter(channel),
         [verb] if verb == "sandbox-probe" => lithouse_sandbox::level::run_probe(),
-        [verb, option, data] if verb == "keeper" && option == "--data" => keep(Path::new(data)),
+        [verb, option, data, special @ ..] if verb == "keeper" && option == "--data" => keep(Path::new(data), special),
         _ => ExitCode::from(2),
     }
 }
 
-fn keep(data: &Path) -> ExitCode {
+/// `special` makes it say that it is of another version: `--protocol 7`, or that it can read another handover: `--reads 7`; `--groups 0` takes control groups from it.
+fn keep(data: &Path, special: &[OsString]) -> ExitCode {
+    let mut options = KeeperOptions::default();
+    for pair in special.chunks(2) {
+        let number = pair.get(1).and_then(|number| number.to_str()).and_then(|number| number.parse().ok());
+        match (pair[0].to_str(), number) {
+            (Some("--protocol"), Some(number)) => options.protocol = number,
+            (Some("--groups"), Some(0)) => options.makes_groups = false,
+            (Some("--reads"), Some(number)) => options.reads = vec![number],
+            _ => return ExitCode::from(2),
+        }
+    }
     let kept = Home::open(data).map_err(|error| error.to_string());
-    match kept.and_then(|home| run(home, KeeperOptions::default()).map_err(|error| error.to_string())) {
+    match kept.and_then(|home| run(home, options).map_err(|error| error.to_string())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Where nobody listens, nobody is told.

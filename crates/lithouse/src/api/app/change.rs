@@ -8,6 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
+use super::limits::LimitsRequest;
 use crate::api::problem::{Code, Problem};
 use crate::api::upload;
 
@@ -30,6 +31,7 @@ pub(crate) struct ChangeRequest {
     env: Option<BTreeMap<String, String>>,
     /// Whether a crash is followed by a restart.
     restart_on_crash: Option<bool>,
+    limits: Option<LimitsRequest>,
 }
 
 impl ChangeRequest {
@@ -44,8 +46,9 @@ impl ChangeRequest {
         if let Some(env) = &self.env {
             check_env(env)?;
         }
-        let Self { name, description, env, restart_on_crash } = self;
-        Ok(Change { name, description, env, restart_on_crash })
+        let limits = self.limits.map(LimitsRequest::checked).transpose()?;
+        let Self { name, description, env, restart_on_crash, .. } = self;
+        Ok(Change { name, description, env, restart_on_crash, limits })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use lithouse_core::id::{AppId, Key, ReleaseNumber};
+use lithouse_core::id::{AppId, InstanceId, Key, ReleaseNumber};
 use lithouse_engine::app::AppView;
 use lithouse_engine::engine::{Engine, LogStream};
 use lithouse_engine::log;
@@ -12,6 +12,7 @@ use lithouse_engine::process::Use;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::limits::LimitsResource;
 use super::status::Status;
 use crate::api::time::{rfc3339, written};
 use crate::api::{Base, Site};
@@ -63,6 +64,9 @@ pub(in crate::api) struct AppResource {
     restarts: u32,
     /// Whether a crash is followed by a restart.
     restart_on_crash: bool,
+    /// What it may take: its own limits, and where it has none those of `[hosting]`. A process that runs is held to changed ones at
+    /// once where a cgroup holds it, and else from its next start.
+    limits: LimitsResource,
     /// The variables that are set for it. They count from the next start.
     #[schema(example = json!({ "REGION": "north" }))]
     env: BTreeMap<String, String>,
@@ -78,15 +82,35 @@ pub(in crate::api) struct AppResource {
     /// The resident memory of its process with all descendants, in bytes; null while there is no process.
     #[schema(required, example = 118_000_000)]
     memory: Option<u64>,
+    /// The most memory that its process with all descendants used at once, in bytes, and after its end that of the last one; null
+    /// where that is not known.
+    #[schema(required, example = 131_000_000)]
+    memory_peak: Option<u64>,
     /// The processor time of its process with all descendants since the last look, as a fraction of one core; null while there is
     /// no process.
     #[schema(required, minimum = 0, example = 0.02)]
     cpu: Option<f64>,
 }
 
+/// What apps' processes use of the machine.
+#[derive(Debug)]
+pub(super) struct Uses {
+    now: HashMap<u32, Use>,
+    peaks: HashMap<InstanceId, u64>,
+}
+
+impl Uses {
+    /// That of these processes. Where none is asked for, nobody is.
+    pub(super) async fn of(engine: &Engine, pids: Vec<u32>) -> Self {
+        let peaks = if pids.is_empty() { HashMap::new() } else { engine.memory_peaks().await };
+        Self { now: engine.usage(pids).await, peaks }
+    }
+}
+
 impl AppResource {
-    pub(super) async fn of(engine: &Engine, view: &AppView, uses: &HashMap<u32, Use>, base: &Base) -> Self {
-        let used = view.pid.and_then(|pid| uses.get(&pid));
+    pub(super) async fn of(engine: &Engine, view: &AppView, uses: &Uses, base: &Base) -> Self {
+        let used = view.pid.and_then(|pid| uses.now.get(&pid));
+        let peak = view.instance.as_ref().and_then(|instance| uses.peaks.get(instance)).copied();
         Self {
             app_id: view.id.clone(),
             key: view.key.clone(),
@@ -102,17 +126,19 @@ impl AppResource {
             release: view.release,
             restarts: view.restarts,
             restart_on_crash: view.restart_on_crash,
+            limits: view.limits.into(),
             env: view.env.clone(),
             created_at: rfc3339(view.created_at_ms),
             started_at: view.started_at.and_then(written),
             last_used_at: engine.last_used_ms(view).and_then(rfc3339),
             memory: used.map(|used| used.memory),
+            memory_peak: peak.or(view.last_memory_peak),
             cpu: used.map(|used| used.cpu),
         }
     }
 
     pub(in crate::api) async fn one(site: &Site, view: &AppView, base: &Base) -> Self {
-        let uses = site.engine.usage(view.pid.into_iter().collect()).await;
+        let uses = Uses::of(&site.engine, view.pid.into_iter().collect()).await;
         Self::of(&site.engine, view, &uses, base).await
     }
 }

@@ -69,6 +69,8 @@ codes! {
     InvalidVariable = BAD_REQUEST "invalid_variable",
     /// a variable that Lithouse sets itself
     ReservedVariable = BAD_REQUEST "reserved_variable",
+    /// a limit that no app could run within, or that is none
+    InvalidLimit = BAD_REQUEST "invalid_limit",
     /// the body is not JSON
     InvalidJson = BAD_REQUEST "invalid_json",
     /// a field of the body is unknown or of the wrong type

@@ -46,6 +46,25 @@ pub(super) async fn sandbox(config: &Config) -> Check {
     }
 }
 
+/// What holds apps to their limits here.
+pub(super) async fn limits() -> Check {
+    match look().await {
+        Ok(offer) => limits_of(&offer),
+        Err(error) => Check::warn(LIMITS, format!("could not be looked at: {error}"), "run `lithouse doctor` again"),
+    }
+}
+
+const LIMITS: &str = "app limits";
+
+fn limits_of(offer: &Offer) -> Check {
+    const WITHOUT: &str = "without a cgroup: memory is watched, processes are counted by user, the processor is not held";
+    match offer.findings.iter().find(|finding| finding.layer == "cgroup") {
+        Some(finding) if finding.available => Check::ok(LIMITS, format!("held by cgroups, {}", finding.detail)),
+        Some(finding) => Check::warn(LIMITS, WITHOUT, finding.detail.clone()),
+        None => Check::warn(LIMITS, WITHOUT, "run the server as root, or as a systemd service with `Delegate=yes`"),
+    }
+}
+
 const APPS: &str = "apps and builds run with all rights of this user";
 
 /// Tries it, in a process of its own.
@@ -82,6 +101,18 @@ mod tests {
 
     use super::super::Status;
     use super::*;
+
+    #[test]
+    fn limits_of_apps_are_held_by_cgroups_or_the_way_to_them_is_told() {
+        let offer = |available, detail: &str| {
+            let finding = level::Finding { layer: "cgroup".to_owned(), available, detail: detail.to_owned() };
+            Offer { best: None, findings: vec![finding] }
+        };
+        let held = limits_of(&offer(true, "version 2, in `/sys/fs/cgroup`"));
+        assert_eq!((held.status, held.detail.as_str()), (Status::Ok, "held by cgroups, version 2, in `/sys/fs/cgroup`"));
+        let missing = limits_of(&offer(false, "run it with `Delegate=yes`"));
+        assert_eq!((missing.status, missing.fix.as_deref()), (Status::Warn, Some("run it with `Delegate=yes`")));
+    }
 
     #[test]
     fn what_is_missing_of_the_sandbox_is_told_with_what_mends_it() {

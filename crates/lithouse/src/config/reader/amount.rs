@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use lithouse_core::limits::Cores;
 use serde_json::Value as Json;
 
 use super::{Reader, Wrong};
@@ -36,6 +37,68 @@ impl<const FROM: usize, const TO: usize> Reader for Count<FROM, TO> {
             NodeKind::Integer(number) => {
                 usize::try_from(number).ok().filter(|number| (FROM..=TO).contains(number)).ok_or(Wrong::Form)
             }
+            _ => Err(Wrong::Form),
+        }
+    }
+}
+
+/// The same for amounts that are the same on every machine.
+pub(in crate::config) struct Number<const FROM: u32, const TO: u32>;
+
+impl<const FROM: u32, const TO: u32> Reader for Number<FROM, TO> {
+    type Value = u32;
+
+    fn expected() -> String {
+        format!("a whole number from {FROM} to {TO} is expected")
+    }
+
+    fn example() -> &'static str {
+        "1024"
+    }
+
+    fn of_text(text: &str) -> Result<u32, Wrong> {
+        text.trim().parse().ok().filter(|number| (FROM..=TO).contains(number)).ok_or(Wrong::Form)
+    }
+
+    fn show(value: &u32) -> Json {
+        (*value).into()
+    }
+
+    fn of_node(node: &Node, _scope: &mut Scope<'_>) -> Result<u32, Wrong> {
+        match node.kind {
+            NodeKind::Integer(number) => Self::of_text(&number.to_string()),
+            _ => Err(Wrong::Form),
+        }
+    }
+}
+
+/// A share of the processor.
+pub(in crate::config) struct Share;
+
+impl Reader for Share {
+    type Value = Cores;
+
+    fn expected() -> String {
+        "a number of cores from 0.01 to 1024 is expected".to_owned()
+    }
+
+    fn example() -> &'static str {
+        "0.5"
+    }
+
+    fn of_text(text: &str) -> Result<Cores, Wrong> {
+        text.trim().parse::<f64>().ok().and_then(|cores| Cores::try_from(cores).ok()).ok_or(Wrong::Form)
+    }
+
+    fn show(value: &Cores) -> Json {
+        f64::from(*value).into()
+    }
+
+    fn of_node(node: &Node, _scope: &mut Scope<'_>) -> Result<Cores, Wrong> {
+        match &node.kind {
+            NodeKind::Integer(number) => Self::of_text(&number.to_string()),
+            // A fraction, as it is written.
+            NodeKind::Other(said) => Self::of_text(&said.replace('_', "")),
             _ => Err(Wrong::Form),
         }
     }
@@ -239,6 +302,16 @@ mod tests {
         }
         for wrong in ["", "on", "off", "2", "y"] {
             assert_eq!(Switch::of_text(wrong), Err(Wrong::Form), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_share_of_the_processor_is_a_number_of_cores() {
+        for (text, thousandths) in [("1", 1000), ("0.5", 500), (" 1.25 ", 1250), ("0.01", 10)] {
+            assert_eq!(Share::of_text(text).map(Cores::thousandths), Ok(thousandths), "{text}");
+        }
+        for wrong in ["", "0", "-1", "half", "50%", "2000", "NaN", "inf"] {
+            assert_eq!(Share::of_text(wrong), Err(Wrong::Form), "{wrong}");
         }
     }
 

@@ -55,6 +55,7 @@ async fn a_machine_that_has_everything_passes_and_is_left_as_it_was() {
     let steady = known.lines().map(|line| match line.split_whitespace().nth(1) {
         Some("kernel") => "ok    kernel         [release]",
         Some("sandbox") if !line.starts_with("fail") => "[status] sandbox     [level]",
+        Some("app") if line.contains("app limits") && !line.starts_with("fail") => "[status] app limits  [how]",
         Some("disk") if !line.starts_with("fail") => "[status] disk        [room]",
         Some("app") if !line.starts_with("fail") => "[status] app ports   [how many]",
         _ => line,

@@ -38,6 +38,17 @@ log          a
 }
 
 #[tokio::test]
+async fn info_tells_the_limits_that_there_are_and_the_most_memory_that_was_used() {
+    let server = Server::new(|_| {
+        let limits = json!({"memory": 512_000_000, "cpu": 1.5, "processes": null, "open_files": 1024});
+        answer(200, &with(app("sales", "running"), &json!({"limits": limits, "memory_peak": 131_000_000})))
+    });
+    let run = server.run("info sales").await.code(0);
+    assert!(run.stdout.contains("\nlimits       memory 512 MB, cpu 1.5, open files 1024\n"), "{run:#?}");
+    assert!(run.stdout.contains("\npeak         124 MB\n"), "{run:#?}");
+}
+
+#[tokio::test]
 async fn releases_are_listed_with_their_fate() {
     let server = Server::new(|_| {
         let ahead = json!({"created_at": "2999-01-01T00:00:00Z"});
