@@ -10,6 +10,7 @@ mod folder;
 mod launch;
 mod perform;
 mod prepare;
+mod staging;
 mod venv;
 mod view;
 
@@ -24,6 +25,7 @@ use lithouse_core::ending::Ending;
 use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::{Effect, Event, Found, Lifecycle, Stored};
 use lithouse_core::route::PathPrefix;
+use lithouse_sandbox::entry::RunAs;
 use time::OffsetDateTime;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
@@ -72,18 +74,20 @@ pub(crate) struct Launchable {
     pub(crate) entry: String,
     /// Keeps the environment from being collected; none for one that a person made.
     held: Option<Environment>,
+    /// The user that it runs as; none for our own.
+    user: Option<RunAs>,
     /// What the files were before anything was made of them, if they are a person's folder.
     fingerprint: Option<String>,
 }
 
 impl Launchable {
     fn of(environment: Environment, entry: String) -> Self {
-        Self { venv: Some(environment.path.clone()), entry, held: Some(environment), fingerprint: None }
+        Self { venv: Some(environment.path.clone()), entry, held: Some(environment), user: None, fingerprint: None }
     }
 
     /// With a virtual environment that a person made, or with none.
     fn without_ours(venv: Option<PathBuf>, entry: String) -> Self {
-        Self { venv, entry, held: None, fingerprint: None }
+        Self { venv, entry, held: None, user: None, fingerprint: None }
     }
 }
 

@@ -41,7 +41,7 @@ pub use self::command::GuardProgram;
 pub use self::error::PrepareError;
 pub use self::key::{EnvironmentKey, NotAKey};
 pub use self::log::BuildLog;
-pub(crate) use self::recent::plain_requirements;
+pub(crate) use self::recent::{is_plain, plain_requirements};
 pub use self::variables::Variables;
 
 use self::build::{is_held, python_of, remove};
@@ -93,6 +93,15 @@ pub struct Source {
     pub private_to: String,
     /// Requirements to add where the folder's own do not name the package, such as `streamlit`.
     pub extra: Vec<String>,
+}
+
+/// Which packages may be installed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packages {
+    /// Those that are built first, too, which runs code of theirs.
+    Any,
+    /// Ready-made ones.
+    Wheels,
 }
 
 /// A complete environment. It is not collected while this value, or a clone of it, lives.
@@ -168,9 +177,20 @@ impl Environments {
     /// of a failure. Dropping the future ends the build and everything that it has started; whoever waits for the same environment
     /// then builds it instead.
     pub async fn prepare(&self, source: &Source, log: &BuildLog) -> Result<Environment, PrepareError> {
+        self.prepare_of(source, Packages::Any, log).await
+    }
+
+    /// The same of ready-made packages alone: nothing that they hold is run meanwhile, for whoever asks for them is not to have our
+    /// rights.
+    pub async fn prepare_of_wheels(&self, source: &Source, log: &BuildLog) -> Result<Environment, PrepareError> {
+        self.prepare_of(source, Packages::Wheels, log).await
+    }
+
+    async fn prepare_of(&self, source: &Source, packages: Packages, log: &BuildLog) -> Result<Environment, PrepareError> {
         let cancelled = CancellationToken::new();
         let _ends_with_this_future = cancelled.clone().drop_guard();
-        let preparation = Preparation { shared: Arc::clone(&self.shared), source: source.clone(), log: log.clone(), cancelled };
+        let (shared, source) = (Arc::clone(&self.shared), source.clone());
+        let preparation = Preparation { shared, source, packages, log: log.clone(), cancelled };
         // A task of its own, because ending a build and clearing up after it takes longer than a drop may.
         let prepared = tokio::spawn(preparation.run()).await.unwrap_or(Err(PrepareError::Cancelled));
         if let Err(error) = &prepared {

@@ -2,6 +2,7 @@
 //! Where everything lies in the data folder. The only place that knows these paths.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
@@ -21,7 +22,33 @@ impl Home {
         for part in [home.apps(), home.envs(), home.logs(), home.tmp(), home.tools()] {
             std::fs::create_dir_all(part)?;
         }
+        if rustix::process::geteuid().is_root() {
+            home.let_apps_through()?;
+        }
         Ok(home)
+    }
+
+    /// Apps that run as other users need their environment, the launcher and their own folder, and nothing else. What is open to
+    /// them cannot be listed; all else is closed.
+    fn let_apps_through(&self) -> io::Result<()> {
+        let set = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode));
+        std::fs::create_dir_all(self.snippets())?;
+        for closed in [self.logs(), self.tmp(), self.snippets()] {
+            set(&closed, 0o700)?;
+        }
+        for passed in [self.apps(), self.envs(), self.tools()] {
+            set(&passed, 0o711)?;
+        }
+        for file in [self.database(), self.lock(), self.keeper_lock(), self.reserve()] {
+            match set(&file, 0o600) {
+                // One that is made later is made so.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                done => done?,
+            }
+        }
+        // Last, when nothing inside is open any more that should not be. A person's own folder keeps what it has.
+        let mode = std::fs::metadata(&self.root)?.permissions().mode();
+        set(&self.root, mode | 0o011)
     }
 
     /// The paths of a data folder that may not be there, for whoever only looks. Nothing is made.

@@ -17,6 +17,7 @@ pub mod home;
 pub mod keeper;
 pub mod log;
 mod opening;
+mod owner;
 mod ports;
 mod probe;
 pub mod process;

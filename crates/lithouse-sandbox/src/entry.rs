@@ -7,6 +7,7 @@
 
 mod report;
 mod spec;
+mod user;
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
@@ -19,7 +20,7 @@ use std::process::{Command, ExitCode};
 use rustix::process::{Resource, Rlimit, Signal};
 
 pub use self::report::{Failure, Report, Step};
-pub use self::spec::{Limits, Spec, SpecError};
+pub use self::spec::{Limits, RunAs, Spec, SpecError};
 
 /// The exit code of a process that could not become its program, as shells have it.
 const COULD_NOT_START: u8 = 127;
@@ -70,10 +71,7 @@ fn prepare(channel: &mut UnixStream) -> Result<Spec, Failure> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
         .map_err(|errno| Failure::of(Step::Parent, &errno.into()))?;
     let spec = read_spec(channel)?;
-    // The signal is not sent for a parent that was gone before it was asked for.
-    if rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get()) != Some(spec.parent) {
-        return Err(Failure { step: Step::Parent, errno: libc::ESRCH });
-    }
+    die_with_parent(spec.parent)?;
     rustix::process::setsid().map_err(|errno| Failure::of(Step::Session, &errno.into()))?;
     crate::signals::reset();
     crate::descriptors::keep_from_next_program().map_err(|error| Failure::of(Step::Descriptors, &error))?;
@@ -81,11 +79,31 @@ fn prepare(channel: &mut UnixStream) -> Result<Spec, Failure> {
     limit(&spec.limits)?;
     // Where `/proc` is read-only the score stays as it was: a preference, not a promise.
     let _ = std::fs::write("/proc/self/oom_score_adj", spec.oom_score.to_string());
+    if let Some(user) = &spec.run_as {
+        user::become_user(user).map_err(|error| Failure::of(Step::User, &error))?;
+        // The kernel forgets it with a change of user.
+        die_with_parent(spec.parent)?;
+    }
     rustix::thread::set_no_new_privs(true).map_err(|errno| Failure::of(Step::Privileges, &errno.into()))?;
     std::env::set_current_dir(&spec.cwd).map_err(|error| Failure::of(Step::Folder, &error))?;
+    if let Some(user) = &spec.run_as {
+        // Whoever may rename folders on the way could have put another user's in its place meanwhile.
+        user::owns_this_folder(user).map_err(|error| Failure::of(Step::Folder, &error))?;
+    }
     // From here on the end of the stream means that the program runs: the socket closes with `exec`.
     channel.write_all(Report::Ready.to_line().as_bytes()).map_err(|error| Failure::of(Step::Parent, &error))?;
     Ok(spec)
+}
+
+/// Ties this process's life to its parent's.
+fn die_with_parent(parent: i32) -> Result<(), Failure> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|errno| Failure::of(Step::Parent, &errno.into()))?;
+    // The signal is not sent for a parent that was gone before it was asked for.
+    if rustix::process::getppid().map(|parent| parent.as_raw_nonzero().get()) != Some(parent) {
+        return Err(Failure { step: Step::Parent, errno: libc::ESRCH });
+    }
+    Ok(())
 }
 
 fn read_spec(channel: &mut UnixStream) -> Result<Spec, Failure> {

@@ -2,9 +2,11 @@
 //! The app's folder: releases, its own state, and the links that a person looks for.
 
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use lithouse_core::id::ReleaseNumber;
+use lithouse_core::id::{AppId, ReleaseNumber};
+use lithouse_sandbox::entry::RunAs;
 use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -28,6 +30,20 @@ impl FolderError {
         let path = path.to_owned();
         move |source| Self { act, path, source }
     }
+}
+
+/// Makes the app's own folder, and gives it to the user that the app runs as; none is our own. Only root can give.
+pub(super) fn give_state(home: &Home, app: &AppId, user: Option<&RunAs>) -> io::Result<()> {
+    let (folder, state) = (home.app(app), home.state(app));
+    std::fs::create_dir_all(&state)?;
+    if !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let (uid, gid) = user.map_or((0, 0), |user| (user.uid, user.gid));
+    // Others may pass through, and see nothing.
+    std::fs::set_permissions(&folder, PermissionsExt::from_mode(if user.is_some() { 0o711 } else { 0o700 }))?;
+    std::os::unix::fs::lchown(&state, Some(uid), Some(gid))?;
+    std::fs::set_permissions(&state, PermissionsExt::from_mode(0o700))
 }
 
 impl AppTask {

@@ -59,6 +59,7 @@ impl AppTask {
             log_limits: self.shared.settings.log_limits,
             may_take: self.may_take(),
             limits: LaunchLimits::default(),
+            run_as: launchable.user.clone(),
         }
     }
 

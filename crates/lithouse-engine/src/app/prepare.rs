@@ -6,12 +6,16 @@ use std::sync::Arc;
 
 use lithouse_core::id::{InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::Event;
+use lithouse_sandbox::entry::RunAs;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
+use super::folder::give_state;
+use super::staging::{StagingError, staged};
 use super::venv::{self, VenvError};
 use super::{AppTask, Launchable, Message};
 use crate::environment::{BuildLog, Environment, PrepareError, Source, plain_requirements};
 use crate::fingerprint;
+use crate::owner::{self, OwnerError};
 use crate::shared::{Shared, random_bytes};
 use crate::store::{AppRecord, ReleaseRecord, StoreError};
 
@@ -24,6 +28,12 @@ enum PreparationError {
     Store(#[from] StoreError),
     #[error("could not write the build's log: {0}")]
     Log(std::io::Error),
+    #[error(transparent)]
+    Owner(#[from] OwnerError),
+    #[error(transparent)]
+    Staging(#[from] StagingError),
+    #[error("could not give the app its own folder: {0}")]
+    State(std::io::Error),
     #[error(transparent)]
     Venv(#[from] VenvError),
     #[error(transparent)]
@@ -39,7 +49,7 @@ impl AppTask {
         let task = tokio::spawn(async move {
             // Before anything is read of them: what changes from now on is another folder than the one that was started.
             let fingerprint = fingerprint_of(&record).await;
-            let message = match find_or_build(&shared, &record, release, &outbox).await {
+            let message = match launchable(&shared, &record, release, &outbox).await {
                 Ok(launchable) => match Arc::clone(&shared.starts).acquire_owned().await {
                     Ok(permit) => Message::Prepared(release, Launchable { fingerprint, ..launchable }, permit),
                     Err(_) => return,
@@ -69,10 +79,43 @@ async fn fingerprint_of(record: &AppRecord) -> Option<String> {
     tokio::task::spawn_blocking(move || fingerprint::of_folder(&folder)).await.ok()
 }
 
+/// All that is needed to start a release, and the user that it runs as.
+async fn launchable(
+    shared: &Shared,
+    record: &AppRecord,
+    number: ReleaseNumber,
+    outbox: &mpsc::UnboundedSender<Message>,
+) -> Result<Launchable, PreparationError> {
+    let folder = record.folder.clone();
+    let user = blocking(move || Ok(folder.as_deref().map(owner::of_folder).transpose()?.flatten())).await?;
+    let launchable = find_or_build(shared, record, number, user.as_ref(), outbox).await?;
+    let launchable = Launchable { user, ..launchable };
+    let (home, app, launcher) = (shared.home.clone(), record.id.clone(), shared.launcher.clone());
+    let folder = record.folder.clone();
+    blocking(move || {
+        give_state(&home, &app, launchable.user.as_ref()).map_err(PreparationError::State)?;
+        if let Some(user) = &launchable.user {
+            let python = launchable.venv.as_ref().map(|venv| venv.join("bin/python"));
+            for needed in [folder, python, Some(launcher)].into_iter().flatten() {
+                owner::can_reach(user, &needed)?;
+            }
+        }
+        Ok(launchable)
+    })
+    .await
+}
+
+async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> Result<T, PreparationError> + Send + 'static,
+) -> Result<T, PreparationError> {
+    tokio::task::spawn_blocking(act).await.map_err(|error| PreparationError::State(std::io::Error::other(error)))?
+}
+
 async fn find_or_build(
     shared: &Shared,
     record: &AppRecord,
     number: ReleaseNumber,
+    user: Option<&RunAs>,
     outbox: &mpsc::UnboundedSender<Message>,
 ) -> Result<Launchable, PreparationError> {
     let release = shared.store.release(&record.id, number).await?.ok_or(PreparationError::NoRelease(number))?;
@@ -93,11 +136,20 @@ async fn find_or_build(
     {
         return Ok(Launchable::of(environment, release.entry));
     }
-    if let Some(environment) = same_as_before(shared, record, &release, &folder).await? {
+    if record.folder.is_none()
+        && let Some(environment) = same_as_before(shared, record, &release, &folder).await?
+    {
         shared.store.set_environment(&record.id, number, environment.key.as_str()).await?;
         return Ok(Launchable::of(environment, release.entry));
     }
-    build(shared, record, release, folder, outbox).await
+    build(shared, record, release, Files { folder, user }, outbox).await
+}
+
+/// What an environment is built of.
+struct Files<'a> {
+    folder: PathBuf,
+    /// Whose they are, if not ours.
+    user: Option<&'a RunAs>,
 }
 
 /// Whether a folder says which packages it needs.
@@ -125,7 +177,7 @@ async fn build(
     shared: &Shared,
     record: &AppRecord,
     release: ReleaseRecord,
-    folder: PathBuf,
+    files: Files<'_>,
     outbox: &mpsc::UnboundedSender<Message>,
 ) -> Result<Launchable, PreparationError> {
     let _ = outbox.send(Message::Event(Event::BuildBegan { release: release.number }));
@@ -133,8 +185,14 @@ async fn build(
     log.write(&format!("release {}: preparing its environment", release.number));
     // What a command runs is its own affair.
     let extra = if record.recipe.command.is_some() { Vec::new() } else { vec!["streamlit".to_owned()] };
-    let source = Source { folder, private_to: record.id.to_string(), extra };
-    let environment = shared.environments.prepare(&source, &log).await?;
+    let source = |folder| Source { folder, private_to: record.id.to_string(), extra };
+    let environment = if files.user.is_some() {
+        let tmp = shared.home.tmp();
+        let copy = blocking(move || Ok(staged(&files.folder, &tmp)?)).await?;
+        shared.environments.prepare_of_wheels(&source(copy.path().to_owned()), &log).await?
+    } else {
+        shared.environments.prepare(&source(files.folder), &log).await?
+    };
     shared.store.set_environment(&record.id, release.number, environment.key.as_str()).await?;
     log.write(&format!("release {}: its environment is ready", release.number));
     Ok(Launchable::of(environment, release.entry))

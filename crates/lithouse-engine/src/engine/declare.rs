@@ -210,6 +210,10 @@ pub(super) async fn take_up(
 
 /// Starts the task of each app, all of whose rows are stored.
 async fn begin(shared: &Arc<Shared>, apps: Vec<(AppRecord, Census)>) -> Result<(), StoreError> {
+    // Before any app takes one of them as the next that is free.
+    for (record, _) in &apps {
+        shared.ports.fix(&record.id, record.recipe.port);
+    }
     let mut releases = match apps.as_slice() {
         [] => return Ok(()),
         [(only, _)] => HashMap::from([(only.id.clone(), shared.store.releases(&only.id).await?)]),

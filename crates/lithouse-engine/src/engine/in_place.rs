@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! A person's own folder of apps, `<folder>/<key>/app.py`, and whose apps may be served.
+//! A person's own folder of apps, `<folder>/<key>/app.py`.
 
 use std::path::{Path, PathBuf};
 
@@ -51,17 +51,6 @@ fn declared(key: Key, folder: PathBuf) -> Declared {
         limits: Limits::default(),
         restart_on_crash: true,
     }
-}
-
-/// Whether the folder and its files at the top are this process's user's: an app has the server's rights, so that whoever could
-/// change the app would have them too.
-pub(super) fn is_ours(folder: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let us = rustix::process::geteuid().as_raw();
-    let owner = |path: &Path| std::fs::metadata(path).ok().map(|facts| facts.uid());
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    // What root owns only root can change.
-    std::iter::once(folder.to_owned()).chain(entries).all(|path| owner(&path).is_none_or(|uid| uid == us || uid == 0))
 }
 
 fn candidates(folder: &Path) -> std::io::Result<Vec<(String, PathBuf)>> {

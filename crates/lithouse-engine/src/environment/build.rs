@@ -11,6 +11,7 @@ use rustix::fs::{FlockOperation, flock};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Packages;
 use super::command::{Runner, Step, unless_killed};
 use super::error::PrepareError;
 use super::explain::{Context, explain};
@@ -29,6 +30,7 @@ pub(super) struct Build<'a> {
     /// Where the environment will be.
     pub(super) place: &'a Path,
     pub(super) lock: &'a Lock,
+    pub(super) packages: Packages,
     /// The folder that the lock came from, which its relative paths start from.
     pub(super) folder: &'a Path,
     pub(super) python: &'a Interpreter,
@@ -86,8 +88,12 @@ impl Build<'_> {
 
     async fn install(&self) -> Result<(), PrepareError> {
         let lock = self.scratch.file("install.txt", &self.lock.text)?;
-        let mut arguments: Vec<OsString> =
-            ["pip", "install", "--no-deps", "--compile-bytecode", "--python"].map(Into::into).into();
+        // uv compiles with the environment's own Python, which runs what packages tell every Python to run as it starts.
+        let option = match self.packages {
+            Packages::Any => "--compile-bytecode",
+            Packages::Wheels => "--no-build",
+        };
+        let mut arguments: Vec<OsString> = ["pip", "install", "--no-deps", option, "--python"].map(Into::into).into();
         arguments.push(python_of(self.place).into());
         if self.lock.has_local_paths {
             // uv knows a local package by the time of its project file alone, and would install what it built of older sources.
@@ -95,7 +101,26 @@ impl Build<'_> {
         }
         arguments.extend(self.lock.flags.iter().cloned());
         arguments.extend(["--requirement".into(), lock.into()]);
-        self.uv(arguments, self.folder).await
+        self.uv(arguments, self.folder).await?;
+        match self.packages {
+            Packages::Any => Ok(()),
+            Packages::Wheels => self.compile().await,
+        }
+    }
+
+    /// Compiles what was installed without running any of it: by the Python outside, which does not look at the packages.
+    async fn compile(&self) -> Result<(), PrepareError> {
+        let mut arguments: Vec<OsString> = ["-I", "-S", "-m", "compileall", "-q", "-j", "0"].map(Into::into).into();
+        arguments.push(self.place.join("lib").into());
+        let step = Step {
+            program: &self.python.executable,
+            arguments,
+            folder: self.scratch.path(),
+            variables: &self.variables.for_builds().with("TMPDIR", self.scratch.path()),
+            hold: vec![self.place.to_owned(), self.scratch.path().to_owned()],
+        };
+        // Some packages hold files that are no Python of this version, which only shows when they are used.
+        unless_killed(self.runner.run(step).await?).map(drop)
     }
 
     async fn uv(&self, arguments: Vec<OsString>, folder: &Path) -> Result<(), PrepareError> {

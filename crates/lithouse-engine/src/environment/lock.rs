@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
-use super::Source;
 use super::command::{Runner, Step, unless_killed};
 use super::configuration::Configuration;
 use super::error::PrepareError;
@@ -18,6 +17,7 @@ use super::requirements::{Requirements, logical_lines, package_name};
 use super::scratch::Scratch;
 use super::uv::Uv;
 use super::variables::Variables;
+use super::{Packages, Source};
 
 /// What will be installed, and where from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +41,7 @@ impl Lock {
 /// What locking works with.
 pub(super) struct Locker<'a> {
     pub(super) source: &'a Source,
+    pub(super) packages: Packages,
     pub(super) python: &'a Interpreter,
     pub(super) uv: &'a Uv,
     pub(super) variables: &'a Variables,
@@ -148,6 +149,9 @@ impl Locker<'_> {
         ]);
         if with_hashes {
             arguments.push("--generate-hashes".into());
+        }
+        if self.packages == Packages::Wheels {
+            arguments.push("--no-build".into());
         }
         arguments.extend(configuration.flags.iter().cloned());
         arguments.extend(inputs);

@@ -18,12 +18,13 @@ use super::recent::Question;
 use super::scratch::Scratch;
 use super::slot::Slot;
 use super::uv::Uv;
-use super::{Environment, Shared, Source};
+use super::{Environment, Packages, Shared, Source};
 
 /// Runs in a task of its own, until it is done or cancelled; then nothing of it lives any more.
 pub(super) struct Preparation {
     pub(super) shared: Arc<Shared>,
     pub(super) source: Source,
+    pub(super) packages: Packages,
     pub(super) log: BuildLog,
     pub(super) cancelled: CancellationToken,
 }
@@ -76,13 +77,15 @@ impl Preparation {
         let variables = &self.shared.settings.variables;
         let python = self.unless_cancelled(self.shared.python()).await??;
         let uv = self.shared.uv.get(&python, variables, &runner, scratch).await?;
-        let question = Question::of(&self.source, &python);
+        // What was locked for others may hold packages that are not for this one.
+        let question = Some(()).filter(|()| self.packages == Packages::Any).and_then(|()| Question::of(&self.source, &python));
         if let Some(lock) = question.as_ref().and_then(|question| self.shared.recent.get(question)) {
             self.log.write("the same requirements were locked a few minutes ago; taking that lock");
             let key = lock.key(&python);
             return Ok(Plan { python, uv, lock, key });
         }
-        let lock = Locker { source: &self.source, python: &python, uv: &uv, variables, scratch, runner: &runner }.lock().await?;
+        let (source, packages) = (&self.source, self.packages);
+        let lock = Locker { source, packages, python: &python, uv: &uv, variables, scratch, runner: &runner }.lock().await?;
         if let Some(question) = question {
             self.shared.recent.insert(question, lock.clone());
         }
@@ -97,6 +100,7 @@ impl Preparation {
         let build = Build {
             place: &place,
             lock: &plan.lock,
+            packages: self.packages,
             folder: &self.source.folder,
             python: &plan.python,
             uv: &plan.uv,

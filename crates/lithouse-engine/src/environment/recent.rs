@@ -56,12 +56,17 @@ pub(crate) fn plain_requirements(folder: &Path) -> Option<String> {
         return None;
     }
     let text = std::fs::read_to_string(folder.join("requirements.txt")).ok()?;
+    is_plain(&text).then_some(text)
+}
+
+/// Whether requirements name packages and versions only: no option, and nothing that lies elsewhere.
+pub(crate) fn is_plain(text: &str) -> bool {
     let is_plain = |line: &str| {
         let line = line.trim();
         let begins = line.starts_with(|first: char| first.is_ascii_alphanumeric());
         line.is_empty() || line.starts_with('#') || (begins && !line.contains(['/', '@', '\\']) && !line.contains("--"))
     };
-    text.lines().all(is_plain).then_some(text)
+    text.lines().all(is_plain)
 }
 
 #[cfg(test)]

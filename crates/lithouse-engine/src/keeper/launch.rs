@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use lithouse_core::ending::Ending;
 use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
 use lithouse_core::limits::Limits;
+use lithouse_sandbox::entry::RunAs;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -40,6 +41,8 @@ pub struct Launch {
     pub may_take: Limits,
     /// What each of its processes may take.
     pub limits: LaunchLimits,
+    /// The user that it runs as; none for the keeper's own.
+    pub run_as: Option<RunAs>,
 }
 
 /// How much of a log is kept.

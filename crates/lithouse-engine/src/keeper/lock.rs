@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use rustix::fs::FlockOperation;
@@ -92,7 +93,7 @@ fn lock_in_time(file: &File) -> rustix::io::Result<()> {
 }
 
 fn open(home: &Home) -> io::Result<File> {
-    File::options().read(true).write(true).create(true).truncate(false).open(home.keeper_lock())
+    File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(home.keeper_lock())
 }
 
 #[cfg(test)]

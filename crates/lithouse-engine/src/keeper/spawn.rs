@@ -102,6 +102,7 @@ impl Spawner {
             umask: UMASK,
             oom_score: OOM_SCORE,
             limits: Limits { open_files_soft: self.open_files, tag: Some(mark::tag(launch.instance.as_str())), ..limits },
+            run_as: launch.run_as.clone(),
         }
     }
 }

@@ -37,6 +37,8 @@ pub enum Step {
     Descriptors,
     /// Resource limits and priority.
     Limits,
+    /// Becoming the user that it runs as.
+    User,
     /// No new privileges.
     Privileges,
     /// Going to the working folder.
@@ -45,12 +47,13 @@ pub enum Step {
     Program,
 }
 
-const STEPS: [(Step, &str); 8] = [
+const STEPS: [(Step, &str); 9] = [
     (Step::Spec, "spec"),
     (Step::Parent, "parent"),
     (Step::Session, "session"),
     (Step::Descriptors, "descriptors"),
     (Step::Limits, "limits"),
+    (Step::User, "user"),
     (Step::Privileges, "privileges"),
     (Step::Folder, "folder"),
     (Step::Program, "program"),
@@ -94,6 +97,7 @@ impl fmt::Display for Failure {
             Step::Session => "it got no session of its own",
             Step::Descriptors => "its descriptors could not be closed",
             Step::Limits => "its limits could not be set",
+            Step::User => "it could not become the user that it runs as",
             Step::Privileges => "its privileges could not be fixed",
             Step::Folder => "its working folder could not be entered",
             Step::Program => "its program could not be run",

@@ -8,6 +8,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// The program and the circumstances it runs in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
@@ -27,6 +29,19 @@ pub struct Spec {
     pub oom_score: i32,
     /// Limits on its resources.
     pub limits: Limits,
+    /// The user that it runs as; none for the keeper's own.
+    pub run_as: Option<RunAs>,
+}
+
+/// A user that a process becomes, for good.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunAs {
+    /// The user; never root.
+    pub uid: u32,
+    /// The user's own group.
+    pub gid: u32,
+    /// The other groups.
+    pub groups: Vec<u32>,
 }
 
 /// Limits on what one process may take; `None` leaves the inherited one.
@@ -112,6 +127,9 @@ impl Spec {
                 field(name, OsStr::new(&number.to_string()))?;
             }
         }
+        if let Some(user) = &self.run_as {
+            field("run_as", OsStr::new(&user.to_text()))?;
+        }
         bytes.extend_from_slice(END);
         bytes.push(0);
         Ok(bytes)
@@ -121,7 +139,7 @@ impl Spec {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SpecError> {
         let fields = bytes.strip_suffix(&[0]).and_then(|rest| rest.strip_suffix(END)).ok_or(SpecError::Damaged)?;
         let (mut program, mut cwd, mut parent, mut umask, mut oom_score) = (None, None, None, None, None);
-        let (mut args, mut env, mut limits) = (Vec::new(), Vec::new(), Limits::default());
+        let (mut args, mut env, mut limits, mut run_as) = (Vec::new(), Vec::new(), Limits::default(), None);
         for field in fields.split(|byte| *byte == 0).filter(|field| !field.is_empty()) {
             let (name, value) = split(field)?;
             match name {
@@ -131,6 +149,7 @@ impl Spec {
                 b"cwd" => cwd = Some(PathBuf::from(text(value))),
                 b"parent" => parent = Some(number(value)?),
                 b"umask" => umask = Some(number(value)?),
+                b"run_as" => run_as = Some(RunAs::of_text(value)?),
                 b"oom_score" => oom_score = Some(number(value)?),
                 b"open_files_soft" => limits.open_files_soft = Some(number(value)?),
                 b"open_files" => limits.open_files = Some(number(value)?),
@@ -144,8 +163,23 @@ impl Spec {
         }
         match (program, cwd, parent, umask, oom_score) {
             (Some(program), Some(cwd), Some(parent), Some(umask), Some(oom_score)) => {
-                Ok(Self { program, args, env, cwd, parent, umask, oom_score, limits })
+                Ok(Self { program, args, env, cwd, parent, umask, oom_score, limits, run_as })
             }
+            _ => Err(SpecError::Damaged),
+        }
+    }
+}
+
+impl RunAs {
+    fn to_text(&self) -> String {
+        let numbers = [self.uid, self.gid].into_iter().chain(self.groups.iter().copied());
+        numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(" ")
+    }
+
+    fn of_text(bytes: &[u8]) -> Result<Self, SpecError> {
+        let mut numbers = bytes.split(|byte| *byte == b' ').map(number);
+        match (numbers.next(), numbers.next()) {
+            (Some(uid), Some(gid)) => Ok(Self { uid: uid?, gid: gid?, groups: numbers.collect::<Result<_, _>>()? }),
             _ => Err(SpecError::Damaged),
         }
     }
@@ -178,6 +212,7 @@ mod tests {
             umask: 0o027,
             oom_score: 500,
             limits: Limits { open_files: Some(64), nice: Some(-1), ..Limits::default() },
+            run_as: Some(RunAs { uid: 1000, gid: 1001, groups: vec![7, 8] }),
         }
     }
 

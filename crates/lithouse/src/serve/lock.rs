@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,7 @@ impl Lock {
     /// Takes the lock, or tells who has it.
     pub(super) fn take(home: &Home) -> anyhow::Result<Self> {
         let path = home.lock();
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = File::options().create(true).truncate(false).write(true).mode(0o600).open(&path);
         let mut lock = Self(file.with_context(|| format!("could not open `{}`", path.display()))?);
         let began = Instant::now();
         while rustix::fs::flock(&lock.0, FlockOperation::NonBlockingLockExclusive).is_err() {

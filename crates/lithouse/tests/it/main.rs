@@ -4,6 +4,7 @@
 
 mod apps;
 mod cli;
+mod command;
 mod configuration;
 mod contract;
 mod control;

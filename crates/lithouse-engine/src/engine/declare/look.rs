@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Whether a declared app can be served, and what there is of it on the disk.
 
-use super::super::in_place::is_ours;
 use super::Declared;
-use crate::{bundle, fingerprint};
+use crate::{bundle, fingerprint, owner};
 
 /// A declared app that can be served.
 #[derive(Debug, Clone)]
@@ -38,10 +37,7 @@ fn entry(declared: &Declared) -> Result<String, Unfit> {
     if !folder.is_dir() {
         return Err(missing(format!("there is no folder `{}`", folder.display())));
     }
-    if !is_ours(folder) {
-        let reason = "it belongs to another user, and an app would run with the rights of this server".to_owned();
-        return Err(Unfit { reason, goes_on: false });
-    }
+    owner::of_folder(folder).map_err(|error| Unfit { reason: error.to_string(), goes_on: false })?;
     if let Some(venv) = declared.recipe.venv.as_ref().filter(|venv| !venv.join("bin/python").exists()) {
         let venv = venv.display();
         return Err(missing(format!("there is no `{venv}/bin/python`; `python3 -m venv {venv}` makes one")));

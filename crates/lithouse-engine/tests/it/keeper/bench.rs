@@ -100,6 +100,7 @@ impl Bench {
             log_limits: LogLimits::default(),
             may_take: Limits::default(),
             limits: LaunchLimits::default(),
+            run_as: None,
         }
     }
 

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+//! Ports that an app opens by itself, or that the configuration fixes: nobody else's process is ever taken for the app.
+
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, TcpListener};
+
+use lithouse_testkit::{free_port, wait_until_blocking};
+
+use super::{configured, told};
+use crate::server::PATIENCE;
+
+#[test]
+fn a_stranger_on_the_port_of_a_command_gets_no_request_and_the_app_another_port() {
+    let (server, folder) = configured("command = \"until [ -e go ]; do sleep 0.05; done; exec python3 serve.py\"");
+    let server = server.up();
+    // Another program may be quicker, and then the app moves on by itself.
+    let (stranger, port) = wait_until_blocking("the test has the app's port", PATIENCE, || {
+        let port = u16::try_from(server.app("other")["port"].as_u64()?).ok()?;
+        Some((TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?, port))
+    });
+    stranger.set_nonblocking(true).unwrap();
+    let moved = server.wait_for("other", "on another port", |app| !app["pid"].is_null() && app["port"] != port);
+    std::fs::write(folder.join("go"), "").unwrap();
+    let running = server.wait_for_status("other", "running");
+    assert_eq!(running["port"], moved["port"]);
+    assert_eq!(told(&server, "/apps/other/")["env"]["PORT"], running["port"].to_string());
+    assert_eq!(stranger.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+}
+
+#[test]
+fn a_fixed_port_is_the_apps_and_one_in_use_is_refused_with_who_has_it() {
+    let port = free_port();
+    let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let (server, _) = configured(&format!("command = \"python3 serve.py\"\nport = {port}"));
+    let server = server.up();
+    let failed = server.wait_for_status("other", "failed");
+    let reason = failed["reason"].as_str().unwrap();
+    assert!(reason.contains(&format!("port {port} is in use by `")), "{reason}");
+    assert!(reason.contains(&format!("(pid {})", std::process::id())), "{reason}");
+    drop(stranger);
+    server.post("/api/apps/other/start").expect(200);
+    let running = server.wait_for_status("other", "running");
+    assert_eq!(running["port"], port);
+    // A restart in place gives it back first.
+    server.post("/api/apps/other/restart").expect(200);
+    let again = server.wait_for("other", "restarted", |app| app["status"] == "running" && app["pid"] != running["pid"]);
+    assert_eq!(again["port"], port);
+}
+
+#[test]
+fn a_fixed_port_in_the_range_is_given_to_nobody_else_even_while_its_app_is_stopped() {
+    let (first, second) = two_ports();
+    let (server, _) = configured(&format!("command = \"python3 serve.py\"\nport = {first}"));
+    let config = server.folder().join("lithouse.toml");
+    let lines = std::fs::read_to_string(&config).unwrap();
+    let more = format!(
+        "{lines}[apps.another]\ndir = \"other\"\ncommand = \"python3 serve.py\"\n[hosting]\nport_range = \"{first}-{second}\"\n"
+    );
+    std::fs::write(&config, more).unwrap();
+    let server = server.up();
+    assert_eq!(server.wait_for_status("other", "running")["port"], first);
+    assert_eq!(server.wait_for_status("another", "running")["port"], second);
+    server.post("/api/apps/other/stop").expect(200);
+    server.wait_for_status("other", "stopped");
+    server.post("/api/apps/another/restart").expect(200);
+    let again = server.wait_for("another", "running", |app| app["status"] == "running");
+    assert_eq!(again["port"], second);
+}
+
+/// Two neighbouring ports that are free.
+fn two_ports() -> (u16, u16) {
+    wait_until_blocking("two ports are free", PATIENCE, || {
+        let first = free_port();
+        let second = first.checked_add(1)?;
+        TcpListener::bind((Ipv4Addr::LOCALHOST, second)).ok()?;
+        Some((first, second))
+    })
+}
