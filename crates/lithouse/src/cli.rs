@@ -29,6 +29,7 @@ mod rm;
 mod rollback;
 mod run;
 mod serve;
+mod service;
 mod setting;
 mod snippet;
 mod start;
@@ -89,6 +90,8 @@ pub(crate) enum HereCall {
         /// What another process of ours is told to be it.
         arguments: Vec<OsString>,
     },
+    /// Be looked after by systemd.
+    Service(service::Service),
     /// Whether it could run here.
     Examine {
         /// What it would go by.
@@ -143,6 +146,11 @@ enum Verb {
     /// this returns when it runs. A name that is a folder here means the folder.
     #[command(after_long_help = "Example:\n  lithouse start ./apps --listen 127.0.0.1:8080\n  lithouse start sales")]
     Start(Box<start::StartArgs>),
+    /// Print or install units for systemd
+    ///
+    /// They take the flags of `lithouse serve`. `systemctl reload` replaces the server under its apps, `systemctl stop` ends all of it.
+    #[command(subcommand, after_long_help = "Example:\n  lithouse service install --data /var/lib/lithouse")]
+    Service(Box<service::ServiceVerb>),
     /// Tell what a server would go by, and where that is set
     #[command(subcommand, after_long_help = "Example:\n  lithouse config show")]
     Config(config::ConfigVerb),
@@ -263,6 +271,11 @@ fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingErr
             let (config, source) = of_server(*flags, cli.server.url, data_flag)?;
             Invocation::Serve { config: Box::new(config), source }
         }
+        Verb::Service(verb) => {
+            let arguments = verb.serve().arguments(data_flag.as_deref());
+            let (config, _) = of_server(verb.serve().clone(), cli.server.url, data_flag)?;
+            Invocation::Here(Box::new(HereCall::Service(verb.service(&config, &arguments).map_err(SettingError::Here)?)))
+        }
         Verb::Config(config::ConfigVerb::Show(args)) => {
             let (config, _) = of_server(args.serve, cli.server.url, data_flag)?;
             Invocation::Here(Box::new(HereCall::ShowConfig { config, json: args.json }))
@@ -299,6 +312,7 @@ fn app_meant(flags: &serve::ServeFlags) -> Result<Option<app_name::AppName>, Set
 pub(crate) async fn answer(call: &HereCall) -> ExitCode {
     ended(match call {
         HereCall::ShowConfig { config, json } => config::show(config, *json),
+        HereCall::Service(service) => service::run(service),
         HereCall::Start { config, arguments } => start::run(config, arguments).await,
         HereCall::Examine { config, json } => doctor::run(config, *json).await,
     })

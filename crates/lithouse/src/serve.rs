@@ -5,6 +5,7 @@ pub(crate) mod background;
 mod house;
 mod linger;
 mod lock;
+mod manager;
 mod predecessor;
 mod progress;
 mod replace;
@@ -53,7 +54,13 @@ const PROOF_TIMEOUT: Duration = Duration::from_secs(20);
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// Runs the server in the foreground.
-pub(crate) async fn run(config: Config, source: Source) -> anyhow::Result<()> {
+pub(crate) async fn run(mut config: Config, source: Source) -> anyhow::Result<()> {
+    let asked = config.server.listen;
+    let activated = manager::listener()?;
+    if let Some(listener) = &activated {
+        // Who may reach us is decided by where we listen, whoever has opened the listener.
+        config.server.listen = listener.local_addr().context("could not use the listener")?;
+    }
     // It is read once more when the data folder is ours; what is wrong is told before anything is begun.
     found_apps(&config)?;
     let gate = gate(&config)?;
@@ -69,12 +76,15 @@ pub(crate) async fn run(config: Config, source: Source) -> anyhow::Result<()> {
     } else {
         let lock = Lock::take(&home)?;
         start_log()?;
-        let listener = bind(config.server.listen).await?;
+        let listener = match activated {
+            Some(listener) => TcpListener::from_std(listener).context("could not use the listener")?,
+            None => bind(config.server.listen).await?,
+        };
         (lock, Doors { listener, control: control_socket(&home)? }, None)
     };
     let links = Arc::new(Links::new(config.server.public_base.as_ref(), doors.listener.local_addr()?));
     let (wishes, wanted) = Wishes::new();
-    let ground = Ground { config, source, home, gate, doors: Arc::new(doors), links, wishes };
+    let ground = Ground { config, source, asked, home, gate, doors: Arc::new(doors), links, wishes };
     serve(&ground, lock, &program, wanted, taken).await
 }
 
@@ -102,6 +112,7 @@ async fn serve(
     if background::is_wanted() {
         background::be_on_own();
     }
+    manager::told_ready();
     loop {
         let answer = tokio::select! {
             () = end.told() => break,
@@ -128,6 +139,7 @@ async fn serve(
         }
     }
     say("stopping: every app is ended, and starts again with the next `lithouse serve`")?;
+    manager::told_stopping();
     for elder in &elders {
         predecessor::end(elder).await;
     }

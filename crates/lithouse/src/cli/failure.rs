@@ -110,6 +110,20 @@ pub(super) enum Failure {
     /// Whether a server runs cannot be found out.
     #[error("could not find out who uses the data folder")]
     Lock(#[source] io::Error),
+    /// A unit could not be written.
+    #[error("could not write `{}`", .path.display())]
+    Unit {
+        /// The unit, or its folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody has written or changed a unit.
+    #[error("`{}` is there already and says something else", .0.display())]
+    UnitIsThere(PathBuf),
+    /// Where a user's units are cannot be told.
+    #[error("neither `XDG_CONFIG_HOME` nor `HOME` is set")]
+    NoHome,
     /// Nobody reads our output any more.
     #[error("could not write the output")]
     Output(#[source] io::Error),
@@ -154,7 +168,7 @@ impl Failure {
             Self::Pack(error) => error.exit(),
             Self::Snippet(error) => error.exit(),
             Self::NoKey(_) | Self::NotConfirmed(_) | Self::NotStarted { code: Some(2), .. } => Exit::Usage,
-            Self::NothingBefore(_) => Exit::Refused,
+            Self::NothingBefore(_) | Self::UnitIsThere(_) => Exit::Refused,
             Self::ReleaseFailed { .. }
             | Self::StoppedMeanwhile { .. }
             | Self::NotAsAsked { .. }
@@ -166,6 +180,8 @@ impl Failure {
             | Self::NotStarted { .. }
             | Self::Background(_)
             | Self::Lock(_)
+            | Self::Unit { .. }
+            | Self::NoHome
             | Self::Output(_) => Exit::Failed,
             Self::NoServer { .. } => Exit::NotFound,
             Self::Interrupted => Exit::Interrupted,
@@ -190,7 +206,12 @@ impl Failure {
             Self::NotSuccess { hint, .. } => hint.clone(),
             Self::NotFit(_) => Some("each line with `fail` says what mends it".to_owned()),
             Self::NoServer { data, .. } => Some(format!("`lithouse start --data {}` starts it", data.display())),
+            Self::UnitIsThere(_) => {
+                Some("`lithouse service print` shows the other text; `--force` replaces what is there".to_owned())
+            }
             Self::Issues { .. }
+            | Self::Unit { .. }
+            | Self::NoHome
             | Self::Kept(_)
             | Self::NotUp(_)
             | Self::NotStarted { .. }

@@ -11,7 +11,7 @@ use super::setting::SettingError;
 use crate::config::{Around, Config, Environment, SettingFlags, Source};
 
 /// The flags as they are typed.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct ServeFlags {
     // It hides the global flag of this name, which a server has no use for.
     #[arg(long, hide = true)]

@@ -28,6 +28,9 @@ pub(super) enum SettingError {
         "`start {0}` starts an app of the server that runs, which takes no settings of a server; a folder of that name does not exist"
     )]
     SettingsForApp(String),
+    /// This process cannot find out where it is.
+    #[error("could not find our own program or folder: {0}")]
+    Here(#[source] std::io::Error),
     /// The server's address.
     #[error(transparent)]
     Address(#[from] AddressError),

@@ -43,9 +43,9 @@ pub(super) async fn run(client: &Client, args: StopArgs) -> Result<(), Failure> 
 }
 
 async fn server(client: &Client, no_wait: bool) -> Result<(), Failure> {
-    let process = match client.address() {
-        Address::Socket(socket) => socket.parent().and_then(|data| process_of(&Home::at(data))),
-        Address::Http { .. } => None,
+    let processes = match client.address() {
+        Address::Socket(socket) => socket.parent().map(|data| processes_of(&Home::at(data))).unwrap_or_default(),
+        Address::Http { .. } => Vec::new(),
     };
     let asked = client.post_for_nothing("/api/server/stop").await;
     let Address::Socket(socket) = client.address() else { return Ok(asked?) };
@@ -66,8 +66,8 @@ async fn server(client: &Client, no_wait: bool) -> Result<(), Failure> {
         return Ok(());
     }
     until_gone(&home).await?;
-    if let Some(process) = process {
-        // Its lock is free a moment before it is gone.
+    for process in processes {
+        // A lock is free a moment before its process is gone.
         let at_most = Timespec { tv_sec: 10, tv_nsec: 0 };
         let _ = rustix::event::poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&at_most));
     }
@@ -75,9 +75,10 @@ async fn server(client: &Client, no_wait: bool) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The server's process, readable when it has ended.
-fn process_of(home: &Home) -> Option<OwnedFd> {
-    rustix::process::pidfd_open(holder(&home.lock())?, PidfdFlags::empty()).ok()
+/// The processes of server and keeper, each readable when it has ended.
+fn processes_of(home: &Home) -> Vec<OwnedFd> {
+    let holders = [home.lock(), home.keeper_lock()].into_iter().filter_map(|lock| holder(&lock));
+    holders.filter_map(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok()).collect()
 }
 
 /// The process that holds a lock, by the number in its file: which may be another's by now, so that it must have the file open.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! One server while it serves: engine, snippets and edge, and the connections that they have.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub(super) struct Ground {
     pub(super) config: Config,
     pub(super) source: Source,
+    /// Where the configuration wants it to listen; a service manager may have opened another listener.
+    pub(super) asked: SocketAddr,
     pub(super) home: Home,
     pub(super) gate: Gate,
     pub(super) doors: Arc<Doors>,
@@ -55,7 +58,9 @@ impl House {
         let found = super::found_apps(&good)?;
         let engine = Engine::open(home.clone(), super::settings(config, links.listen)?, found.apps).await;
         let (engine, outcome) = engine.map_err(|error| super::not_opened(error, home))?;
-        let refresher = Refresher::new(engine.clone(), ground.source.clone(), config.clone(), good);
+        let mut started = config.clone();
+        started.server.listen = ground.asked;
+        let refresher = Refresher::new(engine.clone(), ground.source.clone(), started, good);
         let opened = Self::over(ground, engine.clone(), refresher.clone());
         if opened.is_err() {
             engine.leave().await;

@@ -72,6 +72,10 @@ impl Predecessor {
         if !is_same_place(config.server.listen, self.listen, self.doors.listener.local_addr()?) {
             self.doors.listener = super::bind(config.server.listen).await?;
         }
+        // A listener that a service manager has opened may be reached by others than the configured one.
+        let mut config = config.clone();
+        config.server.listen = self.doors.listener.local_addr()?;
+        super::gate(&config)?;
         self.talk.say(&Word::Ready { pid: std::process::id(), version: env!("CARGO_PKG_VERSION").to_owned() }, &[]).await?;
         let Some((Word::Yours, mut descriptors)) = self.talk.hear().await? else { bail!("the server that runs goes on") };
         let lock = descriptors.pop().context("the server that runs handed over no lock")?;

@@ -21,7 +21,7 @@ pub(super) async fn replace(
 ) -> anyhow::Result<Result<(Successor, Replacement), NotReplaced>> {
     prune(elders).await;
     let data = ground.home.root().to_owned();
-    let ready = Successor::ready(program, data, ground.config.server.listen, &ground.doors, elders).await;
+    let ready = Successor::ready(program, data, ground.asked, &ground.doors, elders).await;
     let mut successor = match ready {
         Ok(successor) => successor,
         Err(error) => return Ok(Err(error)),

@@ -12,7 +12,9 @@ use crate::refresh::{Refreshed, Refresher};
 
 /// The shortest pause between two looks. A change is taken once two looks have seen the same.
 const PAUSE: Duration = Duration::from_millis(900);
-/// A look may take one part in so many of our time.
+/// The longest one. A busy machine must not make a change wait for ever.
+const LONGEST: Duration = Duration::from_secs(5);
+/// Between the two, a look may take one part in so many of our time.
 const SHARE: u32 = 20;
 
 /// Looks for ever.
@@ -32,7 +34,7 @@ pub(super) async fn run(refresher: Refresher, say: fn(&str)) {
         } else {
             last = Some(seen);
         }
-        tokio::time::sleep(PAUSE.max(began.elapsed() * SHARE)).await;
+        tokio::time::sleep((began.elapsed() * SHARE).clamp(PAUSE, LONGEST)).await;
     }
 }
 

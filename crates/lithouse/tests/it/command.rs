@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::server::{PATIENCE, Server, is_alive, signal};
 
 /// A small server that tells what it was asked and what it was given.
-const SERVE: &str = r#"
+const SERVE: &str = r"
 import http.server, json, os, sys, time
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -60,7 +60,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 print('serving')
 http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
-"#;
+";
 
 /// A server, not started yet, and the folder of its one app `other`, which the configuration describes with these lines.
 fn configured(lines: &str) -> (Server, PathBuf) {

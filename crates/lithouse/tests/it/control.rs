@@ -5,3 +5,4 @@ mod background;
 mod house;
 mod leftovers;
 mod replace;
+mod service;

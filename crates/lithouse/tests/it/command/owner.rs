@@ -15,7 +15,7 @@ use crate::server::Server;
 const NOBODY: u32 = 65534;
 
 /// Tells who it is and what it can get at.
-const LOOK: &str = r#"
+const LOOK: &str = r"
 import http.server, json, os, socket
 state = os.environ['LITHOUSE_APP_DATA']
 data = os.path.dirname(os.path.dirname(os.path.dirname(state)))
@@ -55,7 +55,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(json.dumps(told).encode())
 http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_forever()
-"#;
+";
 
 fn is_root() -> bool {
     let is_root = rustix::process::geteuid().is_root();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use lithouse_testkit::wait_until_blocking;
 
 use super::house::{House, finish};
-use crate::server::{HELLO, PATIENCE, STREAMLIT, is_alive};
+use crate::server::{HELLO, PATIENCE, STREAMLIT, Server, is_alive};
 
 const ROUNDS: usize = 10;
 
@@ -325,4 +325,20 @@ fn stop_ends_servers_that_still_carry_a_connection_too() {
     assert!(is_alive(first), "it carries the session");
     house.run("stop").code(0);
     wait_until_blocking("the first server is gone", PATIENCE, || !is_alive(first));
+}
+
+#[test]
+fn a_server_in_the_foreground_stands_for_its_successors_and_ends_with_them() {
+    let mut server = Server::prepare(&[]).up();
+    let holder = || std::fs::read_to_string(server.data().join("lithouse.lock")).unwrap().trim().parse::<u32>().unwrap();
+    let mut before = server.pid();
+    for _ in 0..2 {
+        finish(server.command().args(["restart", "--server"])).code(0);
+        assert_ne!(holder(), before);
+        before = holder();
+    }
+    server.get("/health").expect(200);
+    assert!(server.stop().success());
+    assert!(!is_alive(before));
+    assert_eq!(server.processes(), []);
 }
