@@ -17,13 +17,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::serve::background;
 
-const BYTES: u64 = 10_000_000;
-
-/// Starts logging at a level such as `info`, or with a filter such as `info,lithouse_proxy=debug`, into so many files.
-pub(crate) fn start(home: &Home, level: &str, files: usize) -> anyhow::Result<()> {
+/// Starts logging at a level such as `info`, or with a filter such as `info,lithouse_proxy=debug`, into so many files of so
+/// many bytes.
+pub(crate) fn start(home: &Home, level: &str, bytes: u64, files: usize) -> anyhow::Result<()> {
     let filter = EnvFilter::try_new(level).with_context(|| format!("`{level}` is not a log level"))?;
     let path = home.logs().join("controller.log");
-    let file = RotatingFile::open(&path, BYTES, files).with_context(|| format!("could not open `{}`", path.display()))?;
+    let file = RotatingFile::open(&path, bytes, files).with_context(|| format!("could not open `{}`", path.display()))?;
     let _ = LOG.set(Mutex::new(file));
     let to_file = fmt::layer().with_ansi(false).with_writer(|| Log).with_filter(filter);
     let to_terminal = fmt::layer()

@@ -68,7 +68,7 @@ pub(crate) async fn run(mut config: Config, source: Source) -> anyhow::Result<()
     let predecessor = Predecessor::of_this_process().await?;
     let home = Home::open(&config.server.data)
         .with_context(|| format!("could not use `{}` as the data folder", config.server.data.display()))?;
-    let start_log = || crate::logging::start(&home, config.log.level.as_str(), config.log.keep);
+    let start_log = || crate::logging::start(&home, config.log.level.as_str(), config.log.size, config.log.keep);
     let (lock, doors, taken) = if let Some(predecessor) = predecessor {
         let (lock, doors, taken) = predecessor.take_over(&config, &home).await?;
         start_log()?;

@@ -4,7 +4,7 @@
 use super::declare::Flag::Named;
 use super::declare::Otherwise::Text;
 use super::declare::section;
-use super::reader::{Count, OneOf, Word};
+use super::reader::{Count, OneOf, Size, Word};
 
 section! {
     /// What is written down, and how much of it is kept.
@@ -17,7 +17,11 @@ section! {
             flag: Named("log-level", "LEVEL"),
             default: Text("info"),
         }
-        /// How many files of 10 MB are kept of each log, the server's and the apps'.
+        /// How large a log may become before it is put aside, the server's and the apps'.
+        size: u64 as Size<10_000> {
+            default: Text("10MB"),
+        }
+        /// How many files are kept of each log, the one that is written to included.
         keep: usize as Count<1, 1000> {
             default: Text("5"),
         }

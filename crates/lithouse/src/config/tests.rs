@@ -161,6 +161,7 @@ mode = "none"
 
 [log]
 level = "error"
+size = "5MB"
 keep = 2
 "#;
     let place = Place::with(&[("lithouse.toml", text)]);
@@ -293,7 +294,7 @@ fn an_unknown_key_is_told_with_what_may_be_meant() {
         ("[hosting]\n\nprot_range = 1", "3: unknown key `hosting.prot_range`\nhint: did you mean `hosting.port_range`?"),
         ("port_range = 1", "1: unknown key `port_range`\nhint: did you mean `hosting.port_range`?"),
         ("[snipets]\nworkers = 1", "1: unknown key `snipets`\nhint: did you mean `snippets`?"),
-        ("[log]\ncolour = 1", "2: unknown key `log.colour`\nhint: known here: `level`, `keep`"),
+        ("[log]\ncolour = 1", "2: unknown key `log.colour`\nhint: known here: `level`, `size`, `keep`"),
         ("[apps.a]\ndri = \"x\"", "2: unknown key `apps.a.dri`\nhint: did you mean `apps.a.dir`?"),
         (
             "[[snippets.templates]]\nname = \"a\"\ncode = \"1\"\ntitel = \"A\"",

@@ -16,7 +16,6 @@ use super::Door;
 /// How many lines wait for the disk before further ones are dropped.
 const WAITING: usize = 8192;
 const LONGEST_PATH: usize = 2048;
-const BYTES: u64 = 10_000_000;
 
 /// What is known of a request before it is answered. The path is logged without its query, which may hold secrets.
 pub(super) struct Line {
@@ -42,9 +41,9 @@ pub(crate) struct AccessLog {
 }
 
 impl AccessLog {
-    /// Opens the log, which is kept in so many files, and starts its thread, which ends with the last handle.
-    pub(crate) fn open(path: &Path, files: usize) -> std::io::Result<Self> {
-        let mut file = RotatingFile::open(path, BYTES, files)?;
+    /// Opens the log, which is kept in so many files of so many bytes, and starts its thread, which ends with the last handle.
+    pub(crate) fn open(path: &Path, bytes: u64, files: usize) -> std::io::Result<Self> {
+        let mut file = RotatingFile::open(path, bytes, files)?;
         let (lines, waiting) = sync_channel::<String>(WAITING);
         std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
             while let Ok(mut block) = waiting.recv() {

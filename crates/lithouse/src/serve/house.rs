@@ -99,7 +99,7 @@ impl House {
                 facts,
                 wishes: wishes.clone(),
             }),
-            access: AccessLog::open(&home.logs().join("website.log"), config.log.keep)
+            access: AccessLog::open(&home.logs().join("website.log"), config.log.size, config.log.keep)
                 .context("could not open the access log")?,
             hold: Hold::new(home.control_socket()),
         };

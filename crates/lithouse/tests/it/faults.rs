@@ -6,6 +6,7 @@ mod clock;
 mod database;
 mod disks;
 mod leftovers;
+mod logs;
 mod many;
 mod processes;
 mod promises;
