@@ -55,27 +55,30 @@ fn has_keeper_of_its_own() -> bool {
 /// Stands for the servers that come after us, for a terminal or a container that knows this process alone: passes on what it is told,
 /// and ends with the last of them.
 async fn stand_for(home: &Home, successor: Successor, end: &mut EndSignals, mut is_told: bool) -> anyhow::Result<()> {
-    let mut current = successor.pid;
+    let first = successor.pid;
     let mut child = successor.into_child();
     let mut waiting = Box::pin(async move { child.wait().await });
     let mut status = None;
+    let mut passed_on_to = None;
     loop {
-        if is_told && let Some(pid) = i32::try_from(current).ok().and_then(Pid::from_raw) {
-            // One that has ended is seen to have ended in the next turn.
-            let _ = rustix::process::kill_process(pid, Signal::TERM);
-        }
-        is_told = false;
-        tokio::select! {
-            () = end.told() => is_told = true,
-            ended = waiting.as_mut(), if status.is_none() => status = Some(ended?),
-            () = tokio::time::sleep(LOOK_EVERY), if status.is_some() => {}
-        }
-        if let Some(status) = status {
-            match lock::holder(home) {
-                Some(pid) => current = pid,
-                None if status.success() => return Ok(()),
-                None => bail!("the server ended: {status}"),
+        // The successor may have one of its own by now, which is then the one to be told.
+        let current = lock::holder(home).unwrap_or(first);
+        if is_told && passed_on_to != Some(current) {
+            passed_on_to = Some(current);
+            if let Some(pid) = i32::try_from(current).ok().and_then(Pid::from_raw) {
+                // One that has ended is seen to have ended in the next turn.
+                let _ = rustix::process::kill_process(pid, Signal::TERM);
             }
+        }
+        tokio::select! {
+            () = end.told() => (is_told, passed_on_to) = (true, None),
+            ended = waiting.as_mut(), if status.is_none() => status = Some(ended?),
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        if let Some(status) = status
+            && lock::holder(home).is_none()
+        {
+            return if status.success() { Ok(()) } else { bail!("the server ended: {status}") };
         }
     }
 }
