@@ -163,6 +163,13 @@ impl Store {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full);
+        // By a connection of its own: one that knew the tables before they changed would read rows by their old columns.
+        let mut first = SqliteConnection::connect_with(&options).await.map_err(|source| not_opened(path, source))?;
+        look_over(path, &mut first).await?;
+        MIGRATOR.run(&mut first).await.map_err(|source| match source {
+            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path: path.to_owned() },
+            source => StoreError::Migrate { path: path.to_owned(), source },
+        })?;
         let pool = SqlitePoolOptions::new()
             .max_connections(2)
             // A thousand apps that start at once stand in line here, each with a row to write. All of them get their turn.
@@ -171,11 +178,7 @@ impl Store {
             .connect_with(options)
             .await
             .map_err(|source| not_opened(path, source))?;
-        look_over(path, &pool).await?;
-        MIGRATOR.run(&pool).await.map_err(|source| match source {
-            MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path: path.to_owned() },
-            source => StoreError::Migrate { path: path.to_owned(), source },
-        })?;
+        first.close().await.map_err(|source| not_opened(path, source))?;
         Ok(Self { pool })
     }
 
@@ -432,9 +435,9 @@ fn not_opened(path: &Path, source: sqlx::Error) -> StoreError {
 }
 
 /// A damaged database is refused at once rather than found out bit by bit. What is in it for a thousand apps takes milliseconds.
-async fn look_over(path: &Path, pool: &SqlitePool) -> Result<(), StoreError> {
+async fn look_over(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let found: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("PRAGMA quick_check({MOST_TOLD})")))
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(|source| not_opened(path, source))?;
     if found.iter().all(|row| row == "ok") {

@@ -117,7 +117,7 @@ mod tests {
         let home = Home::open(folder.path()).unwrap();
         let place = Place::new(&home, &[]);
         assert_eq!(place.last_words(), "");
-        std::fs::create_dir(home.snippets()).unwrap();
+        std::fs::create_dir_all(home.snippets()).unwrap();
         BuildLog::create(&place.log()).unwrap().write("installing\nResolved 12 packages\n\n");
         assert_eq!(place.last_words(), "Resolved 12 packages");
     }
@@ -127,7 +127,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let home = Home::open(folder.path()).unwrap();
         assert_eq!(wanted_environment(&home), None);
-        std::fs::create_dir(home.snippets()).unwrap();
+        std::fs::create_dir_all(home.snippets()).unwrap();
         let key: EnvironmentKey = "0".repeat(32).parse().unwrap();
         Place::new(&home, &["six".to_owned()]).record(&key).unwrap();
         assert_eq!(wanted_environment(&home), Some(key));

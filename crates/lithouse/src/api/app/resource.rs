@@ -64,9 +64,6 @@ pub(in crate::api) struct AppResource {
     restarts: u32,
     /// Whether a crash is followed by a restart.
     restart_on_crash: bool,
-    /// What it may take: its own limits, and where it has none those of `[hosting]`. A process that runs is held to changed ones at
-    /// once where a cgroup holds it, and else from its next start.
-    limits: LimitsResource,
     /// The variables that are set for it. They count from the next start.
     #[schema(example = json!({ "REGION": "north" }))]
     env: BTreeMap<String, String>,
@@ -90,6 +87,9 @@ pub(in crate::api) struct AppResource {
     /// no process.
     #[schema(required, minimum = 0, example = 0.02)]
     cpu: Option<f64>,
+    /// What it may take: its own limits, and where it has none those of `[hosting]`. A process that runs is held to changed ones at
+    /// once where a cgroup holds it, and else from its next start.
+    limits: LimitsResource,
 }
 
 /// What apps' processes use of the machine.
@@ -126,7 +126,6 @@ impl AppResource {
             release: view.release,
             restarts: view.restarts,
             restart_on_crash: view.restart_on_crash,
-            limits: view.limits.into(),
             env: view.env.clone(),
             created_at: rfc3339(view.created_at_ms),
             started_at: view.started_at.and_then(written),
@@ -134,6 +133,7 @@ impl AppResource {
             memory: used.map(|used| used.memory),
             memory_peak: peak.or(view.last_memory_peak),
             cpu: used.map(|used| used.cpu),
+            limits: view.limits.into(),
         }
     }
 

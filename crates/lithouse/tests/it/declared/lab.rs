@@ -28,6 +28,8 @@ while True:
 pub(super) fn venv(folder: &Path) -> PathBuf {
     let venv = folder.join("venv");
     std::fs::create_dir_all(venv.join("bin")).unwrap();
+    // Whether that program has Streamlit is its own affair.
+    std::fs::write(venv.join("pyvenv.cfg"), "include-system-site-packages = true\n").unwrap();
     let python = venv.join("bin/python");
     std::fs::write(&python, PYTHON).unwrap();
     std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
