@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use lithouse_core::app::Desired;
 use lithouse_core::ending::Ending;
 use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::{Effect, Event, Found, Lifecycle, Stored};
@@ -403,12 +404,16 @@ fn stored(record: &AppRecord, releases: &[ReleaseRecord]) -> Stored {
         .iter()
         .filter(|release| release.state == ReleaseState::Failed && record.active < Some(release.number))
         .max_by_key(|release| release.number);
+    // What an app in a person's folder lacked when it failed may be there by now.
+    let is_tried_again =
+        record.folder.is_some() && record.desired == Desired::Running && record.active.is_none() && record.wanted.is_none();
+    let wanted = record.wanted.or(is_tried_again.then_some(record.head));
     Stored {
         desired: record.desired,
         restart_on_crash: record.restart_on_crash,
         active: record.active,
-        pending: record.wanted.map(|number| (number, served(number))),
-        failed: failed.map(|release| (release.number, release.reason.clone().unwrap_or_default())),
+        pending: wanted.map(|number| (number, served(number))),
+        failed: failed.filter(|_| !is_tried_again).map(|release| (release.number, release.reason.clone().unwrap_or_default())),
         standing: releases
             .iter()
             .find(|release| record.active == Some(release.number))

@@ -98,6 +98,27 @@ fn an_app_that_failed_is_started_again_with_what_was_mended() {
 }
 
 #[test]
+fn an_app_that_failed_before_it_ever_ran_is_tried_again_by_the_next_server() {
+    let server = Server::prepare(&["apps"]);
+    app(&server.of_folder("lacking"), "first of lacking");
+    let settings = server.of_folder("lacking").join("venv/pyvenv.cfg");
+    let whole = std::fs::read(&settings).unwrap();
+    std::fs::remove_file(&settings).unwrap();
+    let mut server = server.up();
+    let failed = server.wait_for_status("lacking", "failed");
+    assert!(failed["reason"].as_str().unwrap().starts_with("streamlit is not installed"), "{failed}");
+    // Nothing that was mended yet: it fails once more.
+    assert!(server.stop().success());
+    server.start_again();
+    server.wait_for_status("lacking", "failed");
+    assert!(server.stop().success());
+    std::fs::write(&settings, whole).unwrap();
+    server.start_again();
+    server.wait_to_read("/apps/lacking/", "first of lacking");
+    assert_eq!(server.wait_for_status("lacking", "running")["reason"], serde_json::Value::Null);
+}
+
+#[test]
 fn data_that_an_app_writes_beside_its_script_does_not_restart_it() {
     let server = Server::prepare(&["apps"]);
     app(&server.of_folder("one"), "first of one");
