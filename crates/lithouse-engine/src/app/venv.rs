@@ -3,6 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+/// More bytes than any `.pth` file has that a person or an installer wrote.
+const MOST_OF_PTH: u64 = 1 << 20;
+
 /// Why a virtual environment cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum VenvError {
@@ -33,14 +36,29 @@ pub(super) fn check(venv: &Path, needs_streamlit: bool) -> Result<(), VenvError>
     Ok(())
 }
 
+/// Whether its interpreter may find Streamlit: in it, or in a folder that it is told to look in as well.
 fn has_streamlit(venv: &Path) -> bool {
     let entries = |folder: PathBuf| std::fs::read_dir(folder).into_iter().flatten().flatten();
     let pythons = ["lib", "lib64"].into_iter().flat_map(|lib| entries(venv.join(lib)));
     pythons.flat_map(|python| entries(python.path().join("site-packages"))).any(|entry| {
         let name = entry.file_name();
         // The package, or what tells of one that lies elsewhere.
-        name == "streamlit" || name.to_str().is_some_and(|name| name.starts_with("streamlit-"))
+        name == "streamlit"
+            || name.to_str().is_some_and(|name| name.starts_with("streamlit-"))
+            || (Path::new(&name).extension().is_some_and(|end| end == "pth") && leads_elsewhere(&entry.path()))
     })
+}
+
+/// Whether a `.pth` file adds a folder to those that are looked in. Its other lines are code or comments.
+fn leads_elsewhere(file: &Path) -> bool {
+    // Somebody else may have put anything there; a pipe would never end.
+    if !std::fs::metadata(file).is_ok_and(|facts| facts.is_file() && facts.len() <= MOST_OF_PTH) {
+        return false;
+    }
+    let Ok(bytes) = std::fs::read(file) else { return false };
+    let text = String::from_utf8_lossy(&bytes);
+    let is_code = |line: &str| line.starts_with("import ") || line.starts_with("import\t");
+    text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#') && !is_code(line))
 }
 
 /// Whether packages outside of it count too; which those are only its interpreter knows.
@@ -73,6 +91,17 @@ mod tests {
         std::fs::write(venv.join("pyvenv.cfg"), "home = /usr/bin\ninclude-system-site-packages = true\n").unwrap();
         assert_eq!(check(&venv, true), Ok(()));
         std::fs::remove_file(venv.join("pyvenv.cfg")).unwrap();
+        let elsewhere = packages.join("elsewhere.pth");
+        for (lines, may_see) in [
+            ("", false),
+            ("# /srv\n\n  \nimport site\nimport\tos\n", false),
+            ("import site\n/srv/packages\n", true),
+            ("../x", true),
+        ] {
+            std::fs::write(&elsewhere, lines).unwrap();
+            assert_eq!(check(&venv, true).is_ok(), may_see, "{lines:?}");
+        }
+        std::fs::remove_file(elsewhere).unwrap();
         std::fs::create_dir(packages.join("streamlit")).unwrap();
         assert_eq!(check(&venv, true), Ok(()));
     }
