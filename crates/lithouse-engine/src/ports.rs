@@ -7,6 +7,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lithouse_core::id::AppId;
+use tokio::sync::Notify;
 
 use crate::sockets::{self, Listener};
 
@@ -41,6 +42,8 @@ pub(crate) enum PortInUse {
 pub(crate) struct Ports {
     range: RangeInclusive<u16>,
     book: Arc<Mutex<Book>>,
+    /// Told when a port comes back.
+    given_back: Arc<Notify>,
 }
 
 #[derive(Debug, Default)]
@@ -56,12 +59,13 @@ struct Book {
 pub(crate) struct Port {
     number: u16,
     book: Arc<Mutex<Book>>,
+    given_back: Arc<Notify>,
 }
 
 impl Ports {
     /// A range of which nothing is taken.
     pub(crate) fn new(range: RangeInclusive<u16>) -> Self {
-        Self { range, book: Arc::default() }
+        Self { range, book: Arc::default(), given_back: Arc::default() }
     }
 
     /// Takes the first port that nobody of ours has, that is fixed for nobody, and that can be bound at this moment.
@@ -103,8 +107,20 @@ impl Ports {
         };
     }
 
+    /// Comes when no process of ours has the port any more.
+    pub(crate) async fn given_back(&self, number: u16) {
+        loop {
+            // Asked for first: what comes back between the look and the waiting is told too.
+            let given_back = self.given_back.notified();
+            if !lock(&self.book).taken.contains(&number) {
+                return;
+            }
+            given_back.await;
+        }
+    }
+
     fn given(&self, number: u16) -> Port {
-        Port { number, book: Arc::clone(&self.book) }
+        Port { number, book: Arc::clone(&self.book), given_back: Arc::clone(&self.given_back) }
     }
 }
 
@@ -144,6 +160,7 @@ impl Port {
 impl Drop for Port {
     fn drop(&mut self) {
         lock(&self.book).taken.remove(&self.number);
+        self.given_back.notify_waiters();
     }
 }
 
@@ -173,5 +190,22 @@ mod tests {
         assert!(ports.take().is_ok());
         let who = ports.take_fixed(held).unwrap_err().to_string();
         assert!(who.contains(&format!("(pid {})", std::process::id())), "{who}");
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_port_gets_it_once_it_comes_back() {
+        let ports = Ports::new(1..=1);
+        ports.given_back(7).await;
+        let (held, other) = (ports.adopt(7), ports.adopt(8));
+        let waiting = tokio::spawn({
+            let ports = ports.clone();
+            async move { ports.given_back(7).await }
+        });
+        tokio::task::yield_now().await;
+        drop(other);
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished());
+        drop(held);
+        waiting.await.unwrap();
     }
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use lithouse_core::id::{InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::Event;
@@ -18,6 +19,9 @@ use crate::fingerprint;
 use crate::owner::{self, OwnerError};
 use crate::shared::{Shared, random_bytes};
 use crate::store::{AppRecord, ReleaseRecord, StoreError};
+
+/// How long the news of an end may take after a process that was told to end is killed.
+const END_AFTER_GRACE: Duration = Duration::from_secs(10);
 
 /// Why a release cannot be started.
 #[derive(Debug, thiserror::Error)]
@@ -46,14 +50,22 @@ impl AppTask {
         let shared = Arc::clone(&self.shared);
         let record = self.record.clone();
         let outbox = self.outbox.clone();
+        let awaited = self.port_of_one_that_ends();
         let task = tokio::spawn(async move {
             // Before anything is read of them: what changes from now on is another folder than the one that was started.
             let fingerprint = fingerprint_of(&record).await;
             let message = match launchable(&shared, &record, release, &outbox).await {
-                Ok(launchable) => match Arc::clone(&shared.starts).acquire_owned().await {
-                    Ok(permit) => Message::Prepared(release, Launchable { fingerprint, ..launchable }, permit),
-                    Err(_) => return,
-                },
+                Ok(launchable) => {
+                    if let Some(port) = awaited {
+                        let longest = shared.settings.stop_grace + END_AFTER_GRACE;
+                        // What does not come back even then is told as in use.
+                        let _ = tokio::time::timeout(longest, shared.ports.given_back(port)).await;
+                    }
+                    match Arc::clone(&shared.starts).acquire_owned().await {
+                        Ok(permit) => Message::Prepared(release, Launchable { fingerprint, ..launchable }, permit),
+                        Err(_) => return,
+                    }
+                }
                 Err(error) => Message::Event(Event::PrepareFailed { release, reason: error.to_string() }),
             };
             let _ = outbox.send(message);
@@ -61,6 +73,11 @@ impl AppTask {
         if let Some(old) = self.preparing.insert(release, task) {
             old.abort();
         }
+    }
+
+    /// The fixed port of the app, if a process of it that is being ended has it still.
+    fn port_of_one_that_ends(&self) -> Option<u16> {
+        self.record.recipe.port.filter(|port| self.processes.values().any(|process| process.port.number() == *port))
     }
 
     pub(super) async fn prepared(&mut self, release: ReleaseNumber, launchable: Launchable, permit: OwnedSemaphorePermit) {

@@ -2,12 +2,14 @@
 //! Ports that an app opens by itself, or that the configuration fixes: nobody else's process is ever taken for the app.
 
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::path::PathBuf;
 
 use lithouse_testkit::{free_port, wait_until_blocking};
+use serde_json::Value;
 
 use super::{configured, told};
-use crate::server::PATIENCE;
+use crate::server::{PATIENCE, Server};
 
 #[test]
 fn a_stranger_on_the_port_of_a_command_gets_no_request_and_the_app_another_port() {
@@ -45,6 +47,50 @@ fn a_fixed_port_is_the_apps_and_one_in_use_is_refused_with_who_has_it() {
     server.post("/api/apps/other/restart").expect(200);
     let again = server.wait_for("other", "restarted", |app| app["status"] == "running" && app["pid"] != running["pid"]);
     assert_eq!(again["port"], port);
+}
+
+/// A server, up, whose app has a fixed port, answers that it still loads, and ends by force only.
+fn with_an_app_that_loads() -> (Server, PathBuf, u16) {
+    let port = free_port();
+    let lines = format!("command = \"trap '' TERM; exec python3 serve.py\"\nport = {port}\n[hosting]\nstop_grace = \"2s\"");
+    let (server, folder) = configured(&lines);
+    std::fs::write(folder.join("loading"), "").unwrap();
+    let server = server.up();
+    wait_until_blocking("the app listens", PATIENCE, || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok());
+    (server, folder, port)
+}
+
+/// The app once it runs, which it does without having failed before.
+#[track_caller]
+fn runs_without_a_failure(server: &Server) -> Value {
+    server.wait_for("other", "running", |app| {
+        assert_ne!(app["status"], "failed", "{app}");
+        app["status"] == "running"
+    })
+}
+
+#[test]
+fn an_app_that_changes_during_its_first_start_gets_its_fixed_port_once_the_old_process_has_ended() {
+    let (server, folder, port) = with_an_app_that_loads();
+    let old = server.app("other")["pid"].clone();
+    let config = server.folder().join("lithouse.toml");
+    let lines = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, lines.replace("[hosting]", "url = \"else\"\n[hosting]")).unwrap();
+    assert!(server.lithouse(&["refresh"]).status.success());
+    std::fs::remove_file(folder.join("loading")).unwrap();
+    let running = runs_without_a_failure(&server);
+    assert_eq!(running["port"], port);
+    assert_ne!(running["pid"], old);
+    assert_eq!(told(&server, "/apps/else/")["pid"], running["pid"]);
+}
+
+#[test]
+fn an_app_that_another_server_finds_in_its_first_start_gets_its_fixed_port_again() {
+    let (mut server, folder, port) = with_an_app_that_loads();
+    server.kill();
+    server.start_again();
+    std::fs::remove_file(folder.join("loading")).unwrap();
+    assert_eq!(runs_without_a_failure(&server)["port"], port);
 }
 
 #[test]

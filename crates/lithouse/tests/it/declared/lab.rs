@@ -58,7 +58,7 @@ impl Server {
     }
 
     /// Runs `lithouse` with these arguments.
-    pub(super) fn lithouse(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn lithouse(&self, arguments: &[&str]) -> Output {
         self.command().args(arguments).output().unwrap()
     }
 
