@@ -113,10 +113,10 @@ impl Engine {
         self.shared.keeper().pid()
     }
 
-    /// Every app, oldest first.
+    /// Every app, oldest first; those that were created at the same time, as those of a folder are, by their keys.
     pub fn apps(&self) -> Vec<Arc<AppView>> {
         let mut views: Vec<_> = self.shared.registry.all().iter().map(|handle| Arc::clone(&handle.view.borrow())).collect();
-        views.sort_by(|a, b| (a.created_at_ms, &a.id).cmp(&(b.created_at_ms, &b.id)));
+        views.sort_by(|a, b| (a.created_at_ms, &a.key, &a.id).cmp(&(b.created_at_ms, &b.key, &b.id)));
         views
     }
 

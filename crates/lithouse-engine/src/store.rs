@@ -245,7 +245,7 @@ impl Store {
 
     /// Every app, oldest first.
     pub async fn apps(&self) -> Result<Vec<AppRecord>, StoreError> {
-        let rows = sqlx::query("SELECT * FROM apps ORDER BY created_at, id").fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT * FROM apps ORDER BY created_at, key, id").fetch_all(&self.pool).await?;
         rows.iter().map(AppRecord::read).collect()
     }
 

@@ -22,7 +22,7 @@ pub(crate) enum Done {
     Nothing,
     /// Something is told differently, or counts from the next start.
     Changed,
-    /// Its process is being replaced.
+    /// Its process, or the start that was under way, is being replaced.
     Restarted,
     /// It had stopped by itself and is being started.
     Started,
@@ -49,12 +49,12 @@ impl AppTask {
             self.refresh_folder().await;
             self.publish();
         }
-        let has_process = !self.life.instances().is_empty();
+        let has_stopped = self.life.has_stopped_by_itself();
         match difference {
             Difference::Runs if should_run => {
                 self.starting_as = Some(looked.fingerprint);
                 self.replace().await;
-                Ok(if has_process { Done::Restarted } else { Done::Started })
+                Ok(if has_stopped { Done::Started } else { Done::Restarted })
             }
             Difference::None | Difference::Told if revive && self.life.has_stopped_by_itself() => {
                 self.starting_as = Some(looked.fingerprint);

@@ -56,7 +56,7 @@ pub struct Outcome {
     pub added: Vec<Key>,
     /// Apps of which something is told differently now, or that changed while they are stopped.
     pub changed: Vec<Key>,
-    /// Apps that changed and whose process is replaced.
+    /// Apps that changed and whose process, or start that was under way, is replaced.
     pub restarted: Vec<Key>,
     /// Apps that nobody names any more: they are stopped, and known no more.
     pub removed: Vec<Key>,
@@ -92,11 +92,15 @@ impl Engine {
         let url_of: HashMap<&AppId, Option<&Key>> = known.iter().map(|app| (&app.id, app.url.as_ref())).collect();
         let changes_url = |id: &AppId, app: &Looked| url_of.get(id).copied().flatten() != app.declared.stored_url().as_ref();
         let batch = Batch {
-            create: create.iter().map(new).collect(),
+            create: new(&create),
             free: keep.iter().filter(|(id, app)| changes_url(id, app)).map(|(id, _)| id.clone()).chain(forget.clone()).collect(),
             ..Batch::default()
         };
         shared.store.declare(&batch).await?;
+        // Before any new app takes one of them as the next that is free.
+        for (id, app) in &keep {
+            shared.ports.fix(id, app.declared.recipe.port);
+        }
         let keys: HashMap<&AppId, Key> = known.iter().filter_map(|app| Some((&app.id, app.key.clone()?))).collect();
         let going = forget.iter().map(|app| async {
             self.forget(app).await;
@@ -162,7 +166,7 @@ pub(super) async fn take_up(
     let known: Vec<Known> = records.iter().map(Known::of_record).collect();
     let Plan { create, keep, forget, passed_over } = plan(&known, looked.fit, &looked.untouched);
     let mut outcome = Outcome { passed_over: [looked.passed_over, passed_over].concat(), ..Outcome::default() };
-    let mut batch = Batch { create: create.iter().map(new).collect(), ..Batch::default() };
+    let mut batch = Batch { create: new(&create), ..Batch::default() };
     let mut replaced: BTreeSet<AppId> = BTreeSet::new();
     let places: HashMap<AppId, usize> = records.iter().enumerate().map(|(at, record)| (record.id.clone(), at)).collect();
     for (id, app) in &keep {
@@ -232,13 +236,19 @@ async fn begin(shared: &Arc<Shared>, apps: Vec<(AppRecord, Census)>) -> Result<(
     Ok(())
 }
 
-/// The rows of a new app.
-fn new(app: &Looked) -> (AppRecord, ReleaseRecord) {
+/// The rows of new apps, which are all created at the same time.
+fn new(apps: &[Looked]) -> Vec<(AppRecord, ReleaseRecord)> {
+    let now = now_ms();
+    apps.iter().map(|app| rows(app, now)).collect()
+}
+
+/// The rows of a new app, of which the first process is to be made of what there is on the disk now.
+fn rows(app: &Looked, created_at_ms: i64) -> (AppRecord, ReleaseRecord) {
     let declared = &app.declared;
     let record = new_record(Some(declared.key.clone()), None, String::new(), Some(declared.folder.clone()));
     // Not `Folder` yet, so that all that is declared is taken.
-    let record = declared_as(&AppRecord { origin: Origin::Deployed, ..record }, app);
-    (AppRecord { fingerprint: None, ..record }, ReleaseRecord::accepted(ReleaseNumber(0), app.entry.clone(), now_ms()))
+    let record = declared_as(&AppRecord { origin: Origin::Deployed, created_at_ms, ..record }, app);
+    (record, ReleaseRecord::accepted(ReleaseNumber(0), app.entry.clone(), created_at_ms))
 }
 
 /// What was found of the declared apps.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Apps of a folder: new, changed, gone.
 
+use std::os::unix::fs::PermissionsExt;
+
 use lithouse_testkit::wait_until_blocking;
 
 use super::lab::{app, assert_nothing_done, keys};
@@ -227,4 +229,22 @@ fn a_refresh_is_taken_over_the_control_socket_alone() {
     assert!(done.status.success());
     let told = String::from_utf8_lossy(&done.stdout);
     assert_eq!(told, "nothing to do: neither a folder nor the configuration names an app\n");
+}
+
+#[test]
+fn a_refresh_while_an_app_is_built_for_the_first_time_takes_what_changed_and_nothing_else() {
+    let mut server = Server::prepare(&["apps"]);
+    // Builds as long as the test takes.
+    let uv = server.folder().join("uv");
+    std::fs::write(&uv, "#!/bin/sh\nwhile [ -e \"$0\" ]; do sleep 0.1; done\n").unwrap();
+    std::fs::set_permissions(&uv, std::fs::Permissions::from_mode(0o755)).unwrap();
+    server.write("apps/one/app.py", "first of one");
+    server.write("apps/one/requirements.txt", "six\n");
+    server.start_again_with_env(&[("LITHOUSE_UV", uv.to_str().unwrap())]);
+    server.wait_for_status("one", "building");
+    assert_nothing_done(&server.refresh(), 1);
+    server.write("apps/one/requirements.txt", "six==1.17.0\n");
+    assert_eq!(keys(&server.refresh(), "restarted"), ["one"]);
+    server.wait_for_status("one", "building");
+    assert_nothing_done(&server.refresh(), 1);
 }
