@@ -19,11 +19,13 @@ mod wish;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use lithouse_engine::app::AppView;
+use lithouse_engine::bundle;
 use lithouse_engine::engine::{Engine, FolderApps, OpenError};
 use lithouse_engine::home::Home;
 use lithouse_engine::keeper::LogLimits;
@@ -289,6 +291,10 @@ fn announce(config: &Config, engine: &Engine, home: &Home, links: &Links, gate: 
     if config.snippets.enabled && config.snippets.sandbox == Sandbox::None {
         say("warning: snippets.sandbox is `none`: a snippet can do all that the user of this server can")?;
     }
+    let apps = engine.apps();
+    if let Some(none) = config.hosting.folder.as_deref().and_then(|folder| no_app_in(folder, &apps)) {
+        say(&none)?;
+    }
     if background::is_wanted() {
         // `lithouse start` tells where the server is.
         return Ok(());
@@ -296,8 +302,7 @@ fn announce(config: &Config, engine: &Engine, home: &Home, links: &Links, gate: 
     say(&format!("listening on http://{}", links.listen))?;
     say(&format!("open         {}", base.home()))?;
     say(&format!("data         {}", home.root().display()))?;
-    let apps = engine.apps();
-    if apps.is_empty() {
+    if apps.is_empty() && config.hosting.folder.is_none() {
         say("no app yet: `lithouse deploy DIR` brings the first one")?;
     }
     for app in apps.iter().take(MOST_ANNOUNCED) {
@@ -307,6 +312,19 @@ fn announce(config: &Config, engine: &Engine, home: &Home, links: &Links, gate: 
         say(&format!("             and {} more: `lithouse apps` lists them", apps.len() - MOST_ANNOUNCED))?;
     }
     Ok(())
+}
+
+/// Why no app of the folder is served, if none is.
+fn no_app_in(folder: &Path, apps: &[Arc<AppView>]) -> Option<String> {
+    let whole = folder.canonicalize().ok()?;
+    if apps.iter().filter_map(|app| app.folder.as_deref()).any(|of_app| of_app.starts_with(&whole)) {
+        return None;
+    }
+    let why = match whole.parent().filter(|_| bundle::find_entry(&whole).is_some()) {
+        Some(above) => format!("it is an app itself; `lithouse serve {}` serves it", above.display()),
+        None => "it holds one folder an app, each with an `app.py`".to_owned(),
+    };
+    Some(format!("no app in `{}`: {why}", folder.display()))
 }
 
 /// Tells the person at the terminal what is written down elsewhere too.

@@ -6,4 +6,5 @@ mod folder;
 mod lab;
 mod many;
 mod streamlit;
+mod told;
 mod watch;
