@@ -250,7 +250,7 @@ fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Settings> {
         start_timeout: config.hosting.start_timeout,
         stop_grace: config.hosting.stop_grace,
         proof_timeout: PROOF_TIMEOUT,
-        log_limits: LogLimits { files: u32::try_from(config.log.keep).unwrap_or(u32::MAX), ..LogLimits::default() },
+        log_limits: LogLimits { bytes: config.log.size, files: u32::try_from(config.log.keep).unwrap_or(u32::MAX) },
         limits: config.hosting.limits(),
         parallel_starts: cores * 2,
         parallel_builds: cores,

@@ -223,6 +223,8 @@ while True:
 pub(super) fn put_quick_python(app: &Path) {
     let bin = app.join("venv/bin");
     std::fs::create_dir_all(&bin).unwrap();
+    // Whether it has Streamlit is its own affair.
+    std::fs::write(app.join("venv/pyvenv.cfg"), "include-system-site-packages = true\n").unwrap();
     // Written by another process: a child that a test beside this one forks would hold it open for writing, and then it does not run.
     let mut write = Command::new("sh")
         .args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"])
