@@ -128,6 +128,25 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(act).await.map_err(|error| PreparationError::State(std::io::Error::other(error)))?
 }
 
+/// What an app runs on.
+enum Ground {
+    /// A virtual environment that a person made.
+    Given(PathBuf),
+    /// An environment that we find or build.
+    Ours,
+    /// A command that needs none.
+    None,
+}
+
+fn ground(folder: &Path, is_in_place: bool, given: Option<PathBuf>, is_streamlit: bool) -> Result<Ground, PreparationError> {
+    let own = || Some(folder.join("venv")).filter(|own| is_in_place && own.join("bin/python").exists());
+    if let Some(given) = given.or_else(own) {
+        venv::check(&given, is_streamlit)?;
+        return Ok(Ground::Given(given));
+    }
+    Ok(if is_streamlit || names_requirements(folder) { Ground::Ours } else { Ground::None })
+}
+
 async fn find_or_build(
     shared: &Shared,
     record: &AppRecord,
@@ -138,13 +157,12 @@ async fn find_or_build(
     let release = shared.store.release(&record.id, number).await?.ok_or(PreparationError::NoRelease(number))?;
     let folder = record.folder.clone().unwrap_or_else(|| shared.home.release(&record.id, number));
     let is_streamlit = record.recipe.command.is_none();
-    let own = Some(folder.join("venv")).filter(|own| record.folder.is_some() && own.join("bin/python").exists());
-    if let Some(given) = record.recipe.venv.clone().or(own) {
-        venv::check(&given, is_streamlit)?;
-        return Ok(Launchable::without_ours(Some(given), release.entry));
-    }
-    if !is_streamlit && !names_requirements(&folder) {
-        return Ok(Launchable::without_ours(None, release.entry));
+    let (looked_at, is_in_place, given) = (folder.clone(), record.folder.is_some(), record.recipe.venv.clone());
+    let ground = blocking(move || ground(&looked_at, is_in_place, given, is_streamlit)).await?;
+    match ground {
+        Ground::Given(venv) => return Ok(Launchable::without_ours(Some(venv), release.entry)),
+        Ground::None => return Ok(Launchable::without_ours(None, release.entry)),
+        Ground::Ours => {}
     }
     // A folder that is served in place may have other requirements by now; a release never has.
     if record.folder.is_none()
@@ -171,7 +189,9 @@ struct Files<'a> {
 
 /// Whether a folder says which packages it needs.
 fn names_requirements(folder: &Path) -> bool {
-    ["requirements.txt", "pyproject.toml", "uv.lock"].iter().any(|name| folder.join(name).is_file())
+    ["requirements.txt", "pyproject.toml", "uv.lock"]
+        .iter()
+        .any(|name| std::fs::metadata(folder.join(name)).is_ok_and(|facts| !facts.is_dir()))
 }
 
 /// The environment of an earlier release with the very same requirements: a change of the code alone must not change what
@@ -182,12 +202,19 @@ async fn same_as_before(
     release: &ReleaseRecord,
     folder: &Path,
 ) -> Result<Option<Environment>, StoreError> {
-    let Some(wanted) = plain_requirements(folder) else { return Ok(None) };
+    let requirements =
+        |folder: PathBuf| async move { tokio::task::spawn_blocking(move || plain_requirements(&folder)).await.ok().flatten() };
+    let Some(wanted) = requirements(folder.to_owned()).await else { return Ok(None) };
     let earlier = shared.store.releases(&record.id).await?.into_iter().filter(|other| other.number < release.number);
-    let same =
-        |other: &ReleaseRecord| plain_requirements(&shared.home.release(&record.id, other.number)).as_ref() == Some(&wanted);
-    let mut same = earlier.filter(same);
-    Ok(same.find_map(|other| shared.environments.find(&other.environment?.parse().ok()?)))
+    for other in earlier {
+        if requirements(shared.home.release(&record.id, other.number)).await.as_ref() == Some(&wanted)
+            && let Some(environment) =
+                other.environment.and_then(|key| key.parse().ok()).and_then(|key| shared.environments.find(&key))
+        {
+            return Ok(Some(environment));
+        }
+    }
+    Ok(None)
 }
 
 async fn build(

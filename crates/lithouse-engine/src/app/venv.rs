@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Virtual environments that people made: used as they are, looked at only.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// More bytes than any `.pth` file has that a person or an installer wrote.
-const MOST_OF_PTH: u64 = 1 << 20;
+use crate::plain_file;
 
 /// Why a virtual environment cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -21,16 +21,24 @@ pub(super) enum VenvError {
          install it with `{venv}/bin/python -m pip install streamlit`", venv = .0.display()
     )]
     NoStreamlit(PathBuf),
+    /// Its settings cannot be read.
+    #[error("`{}` could not be read: {reason}", path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why, such as `it is not a regular file`.
+        reason: String,
+    },
 }
 
 /// Whether a virtual environment can run an app; a Streamlit app needs Streamlit in it.
 ///
-/// It is not asked itself: that would run whatever its owner put there, with our rights.
+/// It is not asked itself: that would run whatever its owner put there, with our rights. It blocks.
 pub(super) fn check(venv: &Path, needs_streamlit: bool) -> Result<(), VenvError> {
     if !venv.join("bin/python").exists() {
         return Err(VenvError::NoPython(venv.to_owned()));
     }
-    if needs_streamlit && !sees_system_packages(venv) && !has_streamlit(venv) {
+    if needs_streamlit && !sees_system_packages(venv)? && !has_streamlit(venv) {
         return Err(VenvError::NoStreamlit(venv.to_owned()));
     }
     Ok(())
@@ -51,24 +59,24 @@ fn has_streamlit(venv: &Path) -> bool {
 
 /// Whether a `.pth` file adds a folder to those that are looked in. Its other lines are code or comments.
 fn leads_elsewhere(file: &Path) -> bool {
-    // Somebody else may have put anything there; a pipe would never end.
-    if !std::fs::metadata(file).is_ok_and(|facts| facts.is_file() && facts.len() <= MOST_OF_PTH) {
-        return false;
-    }
-    let Ok(bytes) = std::fs::read(file) else { return false };
-    let text = String::from_utf8_lossy(&bytes);
+    let Ok(text) = plain_file::read_text(file) else { return false };
     let is_code = |line: &str| line.starts_with("import ") || line.starts_with("import\t");
     text.lines().any(|line| !line.trim().is_empty() && !line.starts_with('#') && !is_code(line))
 }
 
 /// Whether packages outside of it count too; which those are only its interpreter knows.
-fn sees_system_packages(venv: &Path) -> bool {
-    let Ok(settings) = std::fs::read_to_string(venv.join("pyvenv.cfg")) else { return false };
+fn sees_system_packages(venv: &Path) -> Result<bool, VenvError> {
+    let path = venv.join("pyvenv.cfg");
+    let settings = match plain_file::read_text(&path) {
+        Ok(settings) => settings,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(VenvError::Unreadable { path, reason: error.to_string() }),
+    };
     let is_it = |line: &str| {
         let (name, value) = line.split_once('=')?;
         Some(name.trim() == "include-system-site-packages" && value.trim() == "true")
     };
-    settings.lines().any(|line| is_it(line).unwrap_or_default())
+    Ok(settings.lines().any(|line| is_it(line).unwrap_or_default()))
 }
 
 #[cfg(test)]
@@ -104,5 +112,8 @@ mod tests {
         std::fs::remove_file(elsewhere).unwrap();
         std::fs::create_dir(packages.join("streamlit")).unwrap();
         assert_eq!(check(&venv, true), Ok(()));
+        std::os::unix::fs::symlink("/dev/zero", venv.join("pyvenv.cfg")).unwrap();
+        let endless = check(&venv, true).unwrap_err();
+        assert!(endless.to_string().ends_with("/venv/pyvenv.cfg` could not be read: it is not a regular file"), "{endless}");
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::project::{Kind, Project};
+use crate::plain_file;
 
 /// The settings that uv would find when it runs in a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -48,10 +49,10 @@ impl Configuration {
 
 /// The settings in one folder: uv takes those of the nearest one that has any.
 fn found_in(folder: &Path) -> Option<String> {
-    if let Ok(text) = std::fs::read_to_string(folder.join("uv.toml")) {
+    if let Ok(text) = plain_file::read_text(&folder.join("uv.toml")) {
         return Some(text);
     }
-    let table: Table = std::fs::read_to_string(folder.join("pyproject.toml")).ok()?.parse().ok()?;
+    let table: Table = plain_file::read_text(&folder.join("pyproject.toml")).ok()?.parse().ok()?;
     serde_json::to_string(table.get("tool")?.get("uv")?).ok()
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::error::PrepareError;
 use super::log::mask_credentials;
+use crate::plain_file;
 
 /// The longest explanation that is passed on.
 const LIMIT: usize = 900;
@@ -207,7 +208,7 @@ fn numbered_place(flat: &str) -> Option<((&str, usize), &str)> {
 
 /// The number and the text of the line that holds a byte of a file.
 fn line_at(file: &Path, position: usize) -> Option<(usize, String)> {
-    let bytes = std::fs::read(file).ok()?;
+    let bytes = plain_file::read(file, plain_file::LARGEST).ok()?;
     let before = String::from_utf8_lossy(bytes.get(..position)?).matches('\n').count();
     let line = String::from_utf8_lossy(&bytes).lines().nth(before)?.trim().to_owned();
     Some((before + 1, line.chars().take(200).collect()))

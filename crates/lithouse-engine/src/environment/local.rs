@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::key::hex;
+use crate::plain_file;
 
 /// Where content is hashed up to; beyond, sizes and times of files stand for it.
 const HASHED_BYTES: u64 = 256 * 1024 * 1024;
@@ -96,7 +97,7 @@ impl Content {
             self.hash.update(metadata.len().to_le_bytes());
             if metadata.len() <= self.budget {
                 self.budget -= metadata.len();
-                self.hash.update(std::fs::read(path).unwrap_or_default());
+                self.hash.update(plain_file::read(path, metadata.len()).unwrap_or_default());
             } else {
                 self.hash.update(format!("{:?}", metadata.modified().ok()));
             }

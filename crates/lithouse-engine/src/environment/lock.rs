@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::command::{Runner, Step, unless_killed};
 use super::configuration::Configuration;
@@ -12,12 +12,13 @@ use super::explain::{Context, explain};
 use super::interpreter::Interpreter;
 use super::key::EnvironmentKey;
 use super::local::{self, LocalPaths};
-use super::project::{Kind, Project};
+use super::project::{Kind, Project, check_files};
 use super::requirements::{Requirements, logical_lines, package_name};
 use super::scratch::Scratch;
 use super::uv::Uv;
 use super::variables::Variables;
 use super::{Packages, Source};
+use crate::plain_file;
 
 /// What will be installed, and where from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,20 +50,45 @@ pub(super) struct Locker<'a> {
     pub(super) runner: &'a Runner<'a>,
 }
 
+/// What a folder asks for, as far as it matters to the engine.
+struct Asked {
+    project: Project,
+    configuration: Configuration,
+    /// The requirements, if they are what counts.
+    given: Requirements,
+}
+
+impl Asked {
+    /// Fails where uv would wait for ever at what is no file.
+    fn read(folder: &Path) -> Result<Self, PrepareError> {
+        check_files(folder)?;
+        let project = Project::read(folder)?;
+        let configuration = Configuration::of(folder, &project);
+        let is_counted = project.kind == Kind::Requirements;
+        let given = if is_counted { Requirements::read(&folder.join("requirements.txt")) } else { Requirements::default() };
+        if let Some(path) = &given.no_file {
+            plain_file::check(path).map_err(|source| PrepareError::io("reading", path, source))?;
+        }
+        Ok(Self { project, configuration, given })
+    }
+
+    /// The same away from where everybody else waits.
+    async fn read_apart(folder: PathBuf) -> Result<Self, PrepareError> {
+        tokio::task::spawn_blocking(move || Self::read(&folder)).await.unwrap_or(Err(PrepareError::Cancelled))
+    }
+}
+
 impl Locker<'_> {
     pub(super) async fn lock(&self) -> Result<Lock, PrepareError> {
         let folder = &self.source.folder;
-        let project = Project::read(folder)?;
+        let Asked { project, configuration, given } = Asked::read_apart(folder.clone()).await?;
         self.check_python(&project)?;
-        let configuration = Configuration::of(folder, &project);
         (self.runner.log)(match project.kind {
             Kind::UvLock => "locking: taking `uv.lock` as it is",
             Kind::Project => "locking the dependencies of `pyproject.toml`",
             Kind::Requirements => "locking `requirements.txt`",
             Kind::Nothing => "locking the default requirements",
         });
-        let given = Requirements::read(&folder.join("requirements.txt"));
-        let given = if project.kind == Kind::Requirements { given } else { Requirements::default() };
         let text = match project.kind {
             Kind::UvLock => self.export(&configuration, &project).await?,
             Kind::Project => {

@@ -78,7 +78,7 @@ impl Preparation {
         let python = self.unless_cancelled(self.shared.python()).await??;
         let uv = self.shared.uv.get(&python, variables, &runner, scratch).await?;
         // What was locked for others may hold packages that are not for this one.
-        let question = Some(()).filter(|()| self.packages == Packages::Any).and_then(|()| Question::of(&self.source, &python));
+        let question = if self.packages == Packages::Any { self.question(&python).await } else { None };
         if let Some(lock) = question.as_ref().and_then(|question| self.shared.recent.get(question)) {
             self.log.write("the same requirements were locked a few minutes ago; taking that lock");
             let key = lock.key(&python);
@@ -91,6 +91,11 @@ impl Preparation {
         }
         let key = lock.key(&python);
         Ok(Plan { python, uv, lock, key })
+    }
+
+    async fn question(&self, python: &Interpreter) -> Option<Question> {
+        let (source, python) = (self.source.clone(), python.clone());
+        tokio::task::spawn_blocking(move || Question::of(&source, &python)).await.ok()?
     }
 
     async fn build(&self, plan: &Plan, slot: &Slot, scratch: &Scratch) -> Result<(), PrepareError> {

@@ -8,6 +8,19 @@ use toml::{Table, Value};
 
 use super::error::PrepareError;
 use super::requirements::package_name;
+use crate::plain_file;
+
+/// Files of a folder that uv reads.
+const READ_BY_UV: [&str; 5] = ["requirements.txt", "pyproject.toml", "uv.lock", "uv.toml", ".python-version"];
+/// Files of the folders above it that uv reads too.
+const READ_BY_UV_ABOVE: [&str; 3] = ["pyproject.toml", "uv.toml", ".python-version"];
+
+/// Fails where uv would meet a pipe or a device in place of a file, and wait at it.
+pub(super) fn check_files(folder: &Path) -> Result<(), PrepareError> {
+    let above = folder.ancestors().skip(1).flat_map(|above| READ_BY_UV_ABOVE.map(|name| above.join(name)));
+    let mut files = READ_BY_UV.into_iter().map(|name| folder.join(name)).chain(above);
+    files.try_for_each(|file| plain_file::check(&file).map_err(|source| PrepareError::io("reading", &file, source)))
+}
 
 /// The file that counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +51,7 @@ impl Project {
         let has = |name: &str| folder.join(name).is_file();
         let path = folder.join("pyproject.toml");
         let table = if has("pyproject.toml") {
-            let text = std::fs::read_to_string(&path).map_err(|source| PrepareError::io("reading", &path, source))?;
+            let text = plain_file::read_text(&path).map_err(|source| PrepareError::io("reading", &path, source))?;
             Some(text.parse::<Table>())
         } else {
             None
@@ -66,7 +79,7 @@ impl Project {
 }
 
 fn unreadable(path: &Path, error: &toml::de::Error) -> PrepareError {
-    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let text = plain_file::read_text(path).unwrap_or_default();
     let line = error.span().and_then(|span| text.get(..span.start)).map(|before| before.matches('\n').count() + 1);
     PrepareError::BadRequirements { file: "pyproject.toml".to_owned(), line, explanation: error.message().to_owned() }
 }

@@ -11,6 +11,7 @@ use super::configuration::Configuration;
 use super::interpreter::Interpreter;
 use super::lock::Lock;
 use super::project::Project;
+use crate::plain_file;
 
 /// How long an index's answer counts. Long enough for a row of deploys, short enough that a new version is not missed for long.
 const FRESH: Duration = Duration::from_secs(600);
@@ -26,7 +27,7 @@ pub(super) struct RecentLocks(Mutex<HashMap<Question, (Instant, Lock)>>);
 pub(super) struct Question(Vec<String>);
 
 impl Question {
-    /// None for a folder whose lock depends on more.
+    /// None for a folder whose lock depends on more. It blocks.
     pub(super) fn of(source: &Source, python: &Interpreter) -> Option<Self> {
         let mut parts = vec![plain_requirements(&source.folder)?, python.version.clone(), python.platform.clone()];
         parts.push(Configuration::of(&source.folder, &Project::read(&source.folder).ok()?).text);
@@ -50,12 +51,12 @@ impl RecentLocks {
     }
 }
 
-/// The folder's requirements, if they say all: no project file beside them, no option, and nothing that lies elsewhere.
+/// The folder's requirements, if they say all: no project file beside them, no option, and nothing that lies elsewhere. It blocks.
 pub(crate) fn plain_requirements(folder: &Path) -> Option<String> {
     if ["pyproject.toml", "uv.lock", "uv.toml"].iter().any(|name| folder.join(name).exists()) {
         return None;
     }
-    let text = std::fs::read_to_string(folder.join("requirements.txt")).ok()?;
+    let text = plain_file::read_text(&folder.join("requirements.txt")).ok()?;
     is_plain(&text).then_some(text)
 }
 

@@ -2,7 +2,9 @@
 //! Reads what the engine itself must know of a `requirements.txt`. What its lines mean is uv's business.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use crate::plain_file;
 
 /// A file of requirements that is larger is not one.
 const FILE_LIMIT: u64 = 4 * 1024 * 1024;
@@ -27,6 +29,8 @@ pub(super) struct Requirements {
     pub(super) options: Vec<String>,
     /// The hashes that are given, by package.
     pub(super) hashes: BTreeMap<String, BTreeSet<String>>,
+    /// What is named as another file to read, and is none.
+    pub(super) no_file: Option<PathBuf>,
 }
 
 impl Requirements {
@@ -45,10 +49,16 @@ impl Requirements {
     }
 
     fn take_file(&mut self, path: &Path, depth: usize) {
-        let is_sane = std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file() && metadata.len() <= FILE_LIMIT);
-        if is_sane && let Ok(bytes) = std::fs::read(path) {
+        self.check_file(path);
+        if let Ok(bytes) = plain_file::read(path, FILE_LIMIT) {
             let folder = path.parent().unwrap_or(Path::new("."));
             self.take_text(&String::from_utf8_lossy(&bytes), folder, depth);
+        }
+    }
+
+    fn check_file(&mut self, path: &Path) {
+        if plain_file::check(path).is_err() {
+            self.no_file = Some(path.to_owned());
         }
     }
 
@@ -58,6 +68,8 @@ impl Requirements {
                 if depth < DEPTH_LIMIT {
                     self.take_file(&folder.join(included), depth + 1);
                 }
+            } else if let Some(constraints) = value_of(&line, "--constraint", "-c") {
+                self.check_file(&folder.join(constraints));
             } else if let Some(option) = option_line(&line, folder) {
                 self.options.push(option);
             } else if let Some(name) = package_name(&line) {

@@ -5,6 +5,7 @@ mod configured;
 mod folder;
 mod lab;
 mod many;
+mod pipes;
 mod streamlit;
 mod told;
 mod watch;
