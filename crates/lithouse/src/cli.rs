@@ -50,7 +50,7 @@ use client::Client;
 use failure::Failure;
 use setting::SettingError;
 
-use crate::config::{Around, Config, Environment, Source, data_folder, help_of};
+use crate::config::{Around, Config, Environment, Problems, Source, data_folder, help_of};
 
 /// What this process was asked to be.
 #[derive(Debug)]
@@ -89,6 +89,8 @@ pub(crate) enum HereCall {
         config: Config,
         /// What another process of ours is told to be it.
         arguments: Vec<OsString>,
+        /// The app that is meant if a server runs that does not serve the folder of that name.
+        app: Option<power::PowerArgs>,
     },
     /// Be looked after by systemd.
     Service(service::Service),
@@ -107,6 +109,8 @@ pub(crate) struct ClientCall {
     address: Address,
     token: Option<String>,
     verb: ClientVerb,
+    /// Why the configuration did not tell where that is.
+    unread: Option<Problems>,
 }
 
 /// Hosts a team's Python web apps behind one port.
@@ -143,7 +147,8 @@ enum Verb {
     ///
     /// Without an argument, or with a folder of apps, the server is started with the flags of `lithouse serve`, and this returns when
     /// it answers; if one runs already, that is said and the exit code is 0. With the key or id of an app, that app is started, and
-    /// this returns when it runs. A name that is a folder here means the folder.
+    /// this returns when it runs. A name that is a folder here means the folder, unless a server runs that does not serve it and has
+    /// an app of that name.
     #[command(after_long_help = "Example:\n  lithouse start ./apps --listen 127.0.0.1:8080\n  lithouse start sales")]
     Start(Box<start::StartArgs>),
     /// Print or install units for systemd
@@ -200,6 +205,7 @@ enum ClientVerb {
     /// With `--server` the program that is installed now takes the place of the one that runs, with the same flags, variables and
     /// working folder. No connection is refused. If it cannot serve, because of a wrong configuration for instance, that is told, and the
     /// server goes on.
+    #[command(override_usage = "lithouse restart [OPTIONS] <APP>\n       lithouse restart [OPTIONS] --server")]
     #[command(after_long_help = "Example:\n  lithouse restart sales\n  lithouse restart --server")]
     Restart(restart::RestartArgs),
     /// Take what changed in the configuration and in the folder of apps
@@ -260,11 +266,14 @@ fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingErr
             (Some(_), _) => None,
             (None, url) => setting::url(url, environment)?,
         };
-        let address = match url {
-            Some(url) => Address::of_url(&url)?,
-            None => Address::Socket(data(data_flag)?.join("control.sock")),
+        let (address, unread) = if let Some(url) = url {
+            (Address::of_url(&url)?, None)
+        } else {
+            let data = data(data_flag)?;
+            (Address::Socket(data.path.join("control.sock")), data.unread)
         };
-        Ok::<_, SettingError>(Invocation::Client(ClientCall { address, token: environment.text("LITHOUSE_TOKEN"), verb }))
+        let token = environment.text("LITHOUSE_TOKEN");
+        Ok::<_, SettingError>(Invocation::Client(ClientCall { address, token, verb, unread }))
     };
     Ok(match cli.verb {
         Verb::Serve(flags) => {
@@ -284,7 +293,7 @@ fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingErr
             let (config, _) = of_server(args.serve, cli.server.url, data_flag)?;
             Invocation::Here(Box::new(HereCall::Examine { config, json: args.json }))
         }
-        Verb::Keeper => Invocation::Keeper { data: data(data_flag)? },
+        Verb::Keeper => Invocation::Keeper { data: data(data_flag)?.path },
         Verb::Start(args) => {
             let start::StartArgs { serve, no_wait } = *args;
             if let Some(app) = app_meant(&serve)? {
@@ -292,8 +301,10 @@ fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingErr
                 of_client(ClientVerb::StartApp(power::PowerArgs { app, no_wait }), url, data_flag)?
             } else {
                 let arguments = serve.arguments(data_flag.as_deref());
+                let word = serve.folder().filter(|_| serve.is_folder_alone()).and_then(|word| word.to_str()?.parse().ok());
+                let app = word.map(|app| power::PowerArgs { app, no_wait });
                 let (config, _) = of_server(serve, cli.server.url, data_flag)?;
-                Invocation::Here(Box::new(HereCall::Start { config, arguments }))
+                Invocation::Here(Box::new(HereCall::Start { config, arguments, app }))
             }
         }
         Verb::Client(verb) => of_client(verb, cli.server.url, data_flag)?,
@@ -313,13 +324,16 @@ pub(crate) async fn answer(call: &HereCall) -> ExitCode {
     ended(match call {
         HereCall::ShowConfig { config, json } => config::show(config, *json),
         HereCall::Service(service) => service::run(service),
-        HereCall::Start { config, arguments } => start::run(config, arguments).await,
+        HereCall::Start { config, arguments, app } => start::run(config, arguments, app.as_ref()).await,
         HereCall::Examine { config, json } => doctor::run(config, *json).await,
     })
 }
 
 /// Performs a client verb: data to stdout, all else to stderr, the outcome as exit code.
 pub(crate) async fn run(call: ClientCall) -> ExitCode {
+    if let Some(problems) = &call.unread {
+        output::note(&format!("warning: {problems}\nhint: `--data DIR` names the server's folder"));
+    }
     let interrupted = async {
         // Without a handler Ctrl-C ends the process in the ordinary way, which is as good.
         if tokio::signal::ctrl_c().await.is_err() {
@@ -332,6 +346,11 @@ pub(crate) async fn run(call: ClientCall) -> ExitCode {
         outcome = perform(call) => outcome,
     };
     ended(outcome)
+}
+
+/// The exit code where the command line, a variable or the configuration cannot be gone by.
+pub(crate) fn not_understood() -> ExitCode {
+    exit::Exit::Usage.into()
 }
 
 fn ended(outcome: Result<(), Failure>) -> ExitCode {

@@ -102,7 +102,7 @@ impl Config {
         if let Some(folder) = hosting.as_ref().and_then(|hosting| hosting.folder.clone()) {
             top.around.apps = folder;
         }
-        let apps = app::read_all(&mut top.table("apps"));
+        let apps = app::read_all(&mut top.table("apps"), server.as_ref().map(|server| server.listen));
         if let (Some(server), Some(hosting)) = (&server, &mut hosting)
             && top.report.origins.get("hosting.folder") == Some(&Origin::Default)
         {
@@ -126,9 +126,19 @@ fn is_same(one: &Path, other: &Path) -> bool {
     matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
 }
 
+/// Where the server is that is asked.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct DataFolder {
+    /// The data folder.
+    pub(crate) path: PathBuf,
+    /// Why the file could not be asked for it, where a server is found without.
+    pub(crate) unread: Option<Problems>,
+}
+
 /// The data folder alone, for whoever only asks the server of it. An older `config.json` has none, and one that lies around may be
-/// of somebody else.
-pub(crate) fn data_folder(flag: Option<PathBuf>, environment: &Environment, around: &Around) -> Result<PathBuf, Problems> {
+/// of somebody else. A file that cannot be read must not keep anybody from a server that runs.
+pub(crate) fn data_folder(flag: Option<PathBuf>, environment: &Environment, around: &Around) -> Result<DataFolder, Problems> {
+    let read = |path| DataFolder { path, unread: None };
     let flags = SettingFlags::default().with_data(flag);
     let mut layers = Layers { flags: &flags, environment, file: None, around };
     let mut report = Report::default();
@@ -136,13 +146,19 @@ pub(crate) fn data_folder(flag: Option<PathBuf>, environment: &Environment, arou
     let is_said = report.origins.values().any(|origin| *origin != Origin::Default);
     let path = around.folder.join(file::TOML_NAME);
     if is_said || !path.is_file() {
-        return report.finish(without_file).map(|(data, _)| data);
+        return report.finish(without_file).map(|(data, _)| read(data));
     }
-    let file = File::read(path)?;
+    let file = match (File::read(path), without_file) {
+        (Ok(file), _) => file,
+        (Err(problem), Some(path)) if path.join("control.sock").exists() => {
+            return Ok(DataFolder { path, unread: Some(problem.into()) });
+        }
+        (Err(problem), _) => return Err(problem.with_hint("mend it, or name the server's folder with `--data DIR`").into()),
+    };
     layers.file = Some(&file);
     let mut report = Report::default();
     let data = Server::data(&mut Scope::top(&layers, &mut report));
-    report.finish(data).map(|(data, _)| data)
+    report.finish(data).map(|(data, _)| read(data))
 }
 
 /// Every setting that has a name of its own, in the order of the reference.

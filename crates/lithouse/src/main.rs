@@ -64,5 +64,5 @@ fn told(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     // With standard error gone there is nobody left to tell.
     let _ = writeln!(std::io::stderr(), "error: {error:#}");
-    ExitCode::FAILURE
+    if error.is::<serve::Misconfigured>() { cli::not_understood() } else { ExitCode::FAILURE }
 }

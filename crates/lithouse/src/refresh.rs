@@ -28,9 +28,17 @@ pub(crate) enum RefreshError {
 /// The folder of apps cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppsError {
-    /// It is not there.
+    /// It was served, and is not there any more.
     #[error("there is no folder `{}`", .0.display())]
     NoFolder(PathBuf),
+    /// It was said, and is not there.
+    #[error("{said} is set to `{}`: there is no such folder", .folder.display())]
+    NoSuchFolder {
+        /// Where it was said.
+        said: String,
+        /// The folder.
+        folder: PathBuf,
+    },
     /// The system does not let us.
     #[error("could not read the folder of apps `{}`: {source}", .folder.display())]
     Unreadable {
@@ -141,7 +149,11 @@ pub(crate) fn apps(config: &Config) -> Result<FolderApps, AppsError> {
     }));
     let Some(folder) = &config.hosting.folder else { return Ok(all) };
     if !folder.is_dir() {
-        return Err(AppsError::NoFolder(folder.clone()));
+        let folder = folder.clone();
+        return Err(match config.said("hosting.folder") {
+            Some(said) => AppsError::NoSuchFolder { said, folder },
+            None => AppsError::NoFolder(folder),
+        });
     }
     let found = engine::apps_of_folder(folder);
     let found = found.map_err(|source| AppsError::Unreadable { folder: folder.clone(), source })?;

@@ -55,6 +55,11 @@ const MOST_ANNOUNCED: usize = 20;
 const PROOF_TIMEOUT: Duration = Duration::from_secs(20);
 const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
 
+/// What is set cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Misconfigured(String);
+
 /// Runs the server in the foreground.
 pub(crate) async fn run(mut config: Config, source: Source) -> anyhow::Result<()> {
     let asked = config.server.listen;
@@ -154,7 +159,9 @@ async fn serve(
 /// What the configuration and the folder name. Better no server than one without the folder that it was told of.
 fn found_apps(config: &Config) -> anyhow::Result<FolderApps> {
     refresh::apps(config).map_err(|error| match error {
-        AppsError::NoFolder(_) => anyhow::anyhow!("{error}\nhint: it holds one folder an app, each with an `app.py`"),
+        AppsError::NoFolder(_) | AppsError::NoSuchFolder { .. } => {
+            Misconfigured(format!("{error}\nhint: it holds one folder an app, each with an `app.py`")).into()
+        }
         AppsError::Unreadable { .. } => error.into(),
     })
 }

@@ -12,7 +12,7 @@ use super::watch;
 
 /// Which app.
 #[derive(Debug, Args)]
-pub(super) struct PowerArgs {
+pub(crate) struct PowerArgs {
     /// Key or id of the app
     pub(super) app: AppName,
     /// Return once the server has accepted it

@@ -16,6 +16,7 @@ use super::address::Address;
 use super::client::Client;
 use super::failure::Failure;
 use super::output;
+use super::power::{self, PowerArgs};
 use super::resource::Server;
 use super::serve::ServeFlags;
 use crate::config::Config;
@@ -38,10 +39,12 @@ pub(super) struct StartArgs {
 }
 
 /// Starts the server with these arguments, and waits until it answers.
-pub(super) async fn run(config: &Config, arguments: &[OsString]) -> Result<(), Failure> {
+///
+/// If one runs that does not serve the folder and has the app, the app is started.
+pub(super) async fn run(config: &Config, arguments: &[OsString], app: Option<&PowerArgs>) -> Result<(), Failure> {
     let client = Client::new(Address::Socket(config.server.data.join("control.sock")), None)?;
     if let Some(server) = answering(&client).await {
-        return told_already(&server, config.hosting.folder.as_deref());
+        return already(&client, &server, config, app).await;
     }
     let mut child = spawn(arguments)?;
     let pid = child.id().unwrap_or_default();
@@ -54,11 +57,17 @@ pub(super) async fn run(config: &Config, arguments: &[OsString]) -> Result<(), F
             }
             Err(Failure::Interrupted)
         }
-        outcome = until_it_answers(&client, &mut child, pid, config) => outcome,
+        outcome = until_it_answers(&client, &mut child, pid, config, app) => outcome,
     }
 }
 
-async fn until_it_answers(client: &Client, child: &mut Child, pid: u32, config: &Config) -> Result<(), Failure> {
+async fn until_it_answers(
+    client: &Client,
+    child: &mut Child,
+    pid: u32,
+    config: &Config,
+    app: Option<&PowerArgs>,
+) -> Result<(), Failure> {
     let stderr = child.stderr.take();
     let listening = tokio::spawn(async move {
         let mut said = Vec::new();
@@ -75,7 +84,7 @@ async fn until_it_answers(client: &Client, child: &mut Child, pid: u32, config: 
             let said = listening.await.unwrap_or_default();
             // Another `start` may have been quicker.
             return match another(client, &config.server.data).await {
-                Some(server) => told_already(&server, config.hosting.folder.as_deref()),
+                Some(server) => already(client, &server, config, app).await,
                 None => Err(Failure::NotStarted { said, code: status.code() }),
             };
         }
@@ -114,11 +123,20 @@ async fn another(client: &Client, data: &Path) -> Option<Server> {
     None
 }
 
-fn told_already(server: &Server, folder: Option<&Path>) -> Result<(), Failure> {
+/// A server runs: it is told, and what of it is not as asked; or the app of that name is meant.
+async fn already(client: &Client, server: &Server, config: &Config, app: Option<&PowerArgs>) -> Result<(), Failure> {
+    let folder = config.hosting.folder.as_deref().map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
+    let other = folder.filter(|folder| server.folder.as_deref().map(Path::new) != Some(folder.as_path()));
+    if let (Some(_), Some(app)) = (&other, app) {
+        match client.get(&app.app.path("")).await {
+            Ok(_) => return power::start(client, app).await,
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
     output::line(&output::plain(&server.url))?;
     output::note(&format!("a server runs already (pid {}) with the data folder `{}`", server.pid, output::plain(&server.data)));
-    let folder = folder.map(|folder| std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()));
-    if let Some(folder) = folder.filter(|folder| server.folder.as_deref().map(Path::new) != Some(folder.as_path())) {
+    if let Some(folder) = other {
         output::note(&format!("hint: it does not serve `{}`; `lithouse stop` ends it, and then it can be started with that", {
             output::plain(&folder.display().to_string())
         }));

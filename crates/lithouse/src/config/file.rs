@@ -56,6 +56,14 @@ impl Table {
 }
 
 impl Node {
+    /// The line of what has that key in it, else its own.
+    pub(super) fn line_of(&self, name: &str) -> usize {
+        match &self.kind {
+            NodeKind::Table(table) => table.get(name).map_or(self.line, |node| node.line),
+            _ => self.line,
+        }
+    }
+
     /// As people would say what it is.
     pub(super) fn said(&self) -> String {
         match &self.kind {
@@ -84,18 +92,31 @@ impl File {
     pub(super) fn find(named: Option<&Path>, around: &Around) -> Result<Option<Self>, Problem> {
         let here = || [TOML_NAME, JSON_NAME].map(|name| around.folder.join(name)).into_iter().find(|path| path.is_file());
         let Some(path) = named.map(Path::to_owned).or_else(here) else { return Ok(None) };
-        Self::read(path).map(Some).map_err(|problem| match named {
-            Some(_) => problem.with_hint("name another with `--config`, or leave that out for `./lithouse.toml`"),
-            None => problem.with_hint("the file is read because it lies in the working folder; `--config FILE` names another"),
-        })
+        let (unread, malformed) = match named {
+            Some(_) => ("name another with `--config`, or leave that out for `./lithouse.toml`", "mend that line"),
+            None => (
+                "the file is read because it lies in the working folder; `--config FILE` names another",
+                "mend that line; the file is read because it lies in the working folder, and `--config FILE` names another",
+            ),
+        };
+        let text = Self::text(&path).map_err(|problem| problem.with_hint(unread))?;
+        Self::parse(path, &text).map(Some).map_err(|problem| problem.with_hint(malformed))
     }
 
     /// Reads a file.
     pub(super) fn read(path: PathBuf) -> Result<Self, Problem> {
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Problem::new(format!("could not read the configuration `{}`: {error}", path.display())))?;
+        let text = Self::text(&path)?;
+        Self::parse(path, &text)
+    }
+
+    fn text(path: &Path) -> Result<String, Problem> {
+        std::fs::read_to_string(path)
+            .map_err(|error| Problem::new(format!("could not read the configuration `{}`: {error}", path.display())))
+    }
+
+    fn parse(path: PathBuf, text: &str) -> Result<Self, Problem> {
         let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let parsed = if is_json { json::parse(&text) } else { toml::parse(&text) };
+        let parsed = if is_json { json::parse(text) } else { toml::parse(text) };
         match parsed {
             Ok(root) => Ok(Self { path, is_json, root }),
             Err(malformed) => {

@@ -132,12 +132,12 @@ impl<'a> Scope<'a> {
         if let NodeKind::Table(table) = &node.kind {
             return Some(table);
         }
-        let message = format!("{}: `{path}` is set to `{}`: a table is expected", self.place(node.line), node.said());
-        let hint = if self.is_older_shape() {
-            "write its settings between `{` and `}`".to_owned()
+        let (form, hint) = if self.is_older_shape() {
+            ("an object", "write its settings between `{` and `}`".to_owned())
         } else {
-            format!("write `[{path}]` on a line of its own, and its settings below")
+            ("a table", format!("write `[{path}]` on a line of its own, and its settings below"))
         };
+        let message = format!("{}: `{path}` is set to `{}`: {form} is expected", self.place(node.line), node.said());
         self.report.note(Problem::new(message).with_hint(hint));
         None
     }

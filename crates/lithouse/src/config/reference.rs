@@ -52,7 +52,7 @@ const APPS: &str = "
 ## Apps: `[apps.<key>]`
 
 Each app that lies elsewhere, or of which more is to be said than its folder says, has a table with its key. The key starts with a
-letter or digit and holds only `a-z`, `0-9` and `-`, 63 at most. No two apps may have the same name in addresses, or the same port.
+letter or digit and holds only `a-z`, `0-9` and `-`, 63 at most. No two apps may have the same name in addresses, or the same port, and none that of the server.
 `lithouse refresh` takes what changed here while the server runs; see [Many apps](../guides/many-apps.md).
 ";
 

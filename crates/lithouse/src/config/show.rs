@@ -29,6 +29,16 @@ impl Config {
         self.origins.get(key).unwrap_or(&Origin::Default)
     }
 
+    /// Where a setting was said, as it is told of what is wrong with it.
+    pub(crate) fn said(&self, key: &str) -> Option<String> {
+        match self.origin(key) {
+            Origin::Default => None,
+            origin @ Origin::File(..) => Some(format!("{origin}: `{key}`")),
+            Origin::Variable(name) => Some(format!("`{name}`")),
+            Origin::Flag(flag) => Some(format!("`{}`", flag.rsplit(' ').next().unwrap_or(flag))),
+        }
+    }
+
     /// Whether nobody has said anything of a setting.
     pub(crate) fn is_default(&self, key: &str) -> bool {
         *self.origin(key) == Origin::Default

@@ -41,8 +41,9 @@ fn wrong(text: &str) -> String {
     problems.expect_err("nothing is wrong").replace(FOUND, "")
 }
 
-/// Said of every file that nobody named.
-const FOUND: &str = "\nhint: the file is read because it lies in the working folder; `--config FILE` names another";
+/// Said of every malformed file that nobody named.
+const FOUND: &str =
+    "\nhint: mend that line; the file is read because it lies in the working folder, and `--config FILE` names another";
 
 #[test]
 fn nothing_said_gives_the_documented_defaults() {
@@ -377,7 +378,7 @@ fn what_is_wrong_with_the_older_shape_is_told_in_its_words() {
         ("{\"hosting\": {}}", "config.json:1: unknown key `hosting`\nhint: known here: `website_port`, `apps`"),
         (
             "{\"apps\": []}",
-            "config.json:1: `apps` is set to `a list`: a table is expected\nhint: write its settings between `{` and `}`",
+            "config.json:1: `apps` is set to `a list`: an object is expected\nhint: write its settings between `{` and `}`",
         ),
         (
             "{\"apps\": {\n\"My App\": {}}}",
@@ -443,7 +444,42 @@ fn an_app_may_have_a_command_and_then_a_prefix() {
     assert!(app.command.is_some());
     let alone = wrong("[apps.a]\nprefix = \"keep\"\n");
     let hint = "a Streamlit app always sees its whole path; leave `prefix` out";
-    assert_eq!(alone, format!("lithouse.toml:1: `apps.a.prefix` is for apps with a `command`\nhint: {hint}"));
+    assert_eq!(alone, format!("lithouse.toml:2: `apps.a.prefix` is for apps with a `command`\nhint: {hint}"));
+}
+
+#[test]
+fn a_name_and_a_command_are_not_blank() {
+    for blank in ["", " ", "\t"] {
+        let text = format!("[apps.a]\nname = {blank:?}\ncommand = {blank:?}\n");
+        let told = format!(
+            "lithouse.toml:2: `apps.a.name` is set to `{blank}`: a name has letters\nhint: leave it out for the key\n\
+             error: lithouse.toml:3: `apps.a.command` is set to `{blank}`: a command runs something\n\
+             hint: leave it out for a Streamlit app"
+        );
+        assert_eq!(wrong(&text), told);
+    }
+    let place = Place::with(&[("lithouse.toml", "[apps.a]\ndescription = \"\"\n")]);
+    assert_eq!(place.resolved(&[], &[]).unwrap().apps.pop_first().unwrap().1.description, "");
+}
+
+#[test]
+fn no_two_have_a_port_the_server_included() {
+    let apps = "[apps.a]\nname = \"A\"\nport = 8501\n";
+    let told = "lithouse.toml:6: the apps `a` and `b` have the same port 8501\nhint: change that of one of them";
+    assert_eq!(wrong(&format!("{apps}[apps.b]\nname = \"B\"\nport = 8501\n")), told);
+    let hint = "choose another, or leave it out for one of `hosting.port_range`";
+    let place = Place::with(&[("lithouse.toml", apps)]);
+    for listen in ["127.0.0.1:8501", "0.0.0.0:8501", "[::]:8501"] {
+        let told =
+            format!("lithouse.toml:3: `apps.a.port` is set to `8501`: the server itself listens on `{listen}`\nhint: {hint}");
+        assert_eq!(place.resolved(&[("listen", listen)], &[]).unwrap_err(), told);
+    }
+    for listen in ["127.0.0.1:0", "127.0.0.1:8502", "192.0.2.1:8501"] {
+        place.resolved(&[("listen", listen)], &[]).unwrap();
+    }
+    let json = "{\"website_port\": 8501, \"apps\": {\"a\": {\n\"port\": 8501}}}";
+    let told = Place::with(&[("config.json", json)]).resolved(&[], &[]).unwrap_err();
+    assert!(told.starts_with("config.json:2: `apps.a.port` is set to `8501`: the server itself listens on "), "{told}");
 }
 
 #[test]
@@ -467,14 +503,14 @@ fn a_template_has_its_code_beside_it_or_in_a_file() {
 fn the_data_folder_alone_is_read_without_the_rest() {
     let place = Place::with(&[("lithouse.toml", "listen = 1\ndata = \"d\"\n"), ("config.json", "[]")]);
     let data = |flag: Option<&str>, variables: &[(&str, &str)]| {
-        data_folder(flag.map(PathBuf::from), &Environment::of_pairs(variables), &place.around()).unwrap()
+        data_folder(flag.map(PathBuf::from), &Environment::of_pairs(variables), &place.around()).unwrap().path
     };
     assert_eq!(data(None, &[]), place.path("d"));
     assert_eq!(data(None, &[("LITHOUSE_DATA", "/e")]), PathBuf::from("/e"));
     assert_eq!(data(Some("/f"), &[("LITHOUSE_DATA", "/e")]), PathBuf::from("/f"));
     let other = Place::with(&[("config.json", "[]")]);
     let data = data_folder(None, &Environment::of_pairs(&[]), &other.around()).unwrap();
-    assert_eq!(data, other.path("data"));
+    assert_eq!(data, DataFolder { path: other.path("data"), unread: None });
 }
 
 #[test]

@@ -163,6 +163,7 @@ fn nothing_of_the_servers_environment_reaches_an_app() {
             "LITHOUSE_APP_ID",
             "LITHOUSE_APP_DATA",
             "LITHOUSE_APP_PREFIX",
+            "LITHOUSE_APP_URL",
             "LITHOUSE_INSTANCE",
             "LITHOUSE_KEEPER_HOME",
         ];

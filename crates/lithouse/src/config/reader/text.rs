@@ -34,6 +34,59 @@ impl Reader for Text {
     }
 }
 
+/// What people read as a name.
+pub(in crate::config) struct Label;
+
+impl Reader for Label {
+    type Value = String;
+
+    fn expected() -> String {
+        Text::expected()
+    }
+
+    fn example() -> &'static str {
+        Text::example()
+    }
+
+    fn of_text(text: &str) -> Result<String, Wrong> {
+        not_blank(text, "a name has letters", "leave it out for the key")
+    }
+
+    fn show(value: &String) -> Json {
+        Text::show(value)
+    }
+}
+
+/// A line for a shell.
+pub(in crate::config) struct ShellLine;
+
+impl Reader for ShellLine {
+    type Value = String;
+
+    fn expected() -> String {
+        Text::expected()
+    }
+
+    fn example() -> &'static str {
+        "uvicorn main:app --port $PORT"
+    }
+
+    fn of_text(text: &str) -> Result<String, Wrong> {
+        not_blank(text, "a command runs something", "leave it out for a Streamlit app")
+    }
+
+    fn show(value: &String) -> Json {
+        Text::show(value)
+    }
+}
+
+fn not_blank(text: &str, problem: &str, hint: &str) -> Result<String, Wrong> {
+    if text.trim().is_empty() {
+        return Err(Wrong::Because { problem: problem.to_owned(), hint: hint.to_owned() });
+    }
+    Ok(text.to_owned())
+}
+
 /// A name that stands in an app's address. It may be written as the path that it is.
 pub(in crate::config) struct Slug;
 

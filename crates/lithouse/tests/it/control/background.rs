@@ -4,8 +4,10 @@
 use std::net::TcpListener;
 use std::process::Command;
 
+use lithouse_testkit::wait_until_blocking;
+
 use super::house::{House, finish};
-use crate::server::{HELLO, Server, is_alive};
+use crate::server::{HELLO, PATIENCE, Server, is_alive};
 
 #[test]
 fn start_returns_when_the_server_answers_and_a_second_one_says_that_it_runs() {
@@ -95,9 +97,44 @@ fn a_word_after_start_is_a_folder_where_there_is_one_and_an_app_otherwise() {
     house.run("stop sales").code(0);
     assert_eq!(house.app("sales")["status"], "stopped");
     house.run("start sales --no-wait").code(0).says("`sales` is");
+    house.run("stop sales").code(0);
+    // A folder of the app's name lies here, which the server does not serve.
+    std::fs::create_dir(house.folder().join("sales")).unwrap();
+    let started = house.run("start sales --no-wait").code(0).says("`sales` is");
+    assert!(started.stdout.is_empty() && !started.stderr.contains("lithouse stop"), "{started:#?}");
+    wait_until_blocking("it is started", PATIENCE, || {
+        let app = house.app("sales");
+        if app["status"] == "stopped" { Err(app) } else { Ok(()) }
+    });
+    house.run("start many").code(0).says("a server runs already");
+    house.run("start ./sales").code(0).says("hint: it does not serve `");
+    std::fs::remove_dir(house.folder().join("sales")).unwrap();
     house.run("start no-such-app").code(3).says("there is no app `no-such-app`");
     house.run("start no/such/folder").code(2).says("neither a folder nor a key");
     house.run("start sales --listen 127.0.0.1:1").code(2).says("takes no settings of a server");
+}
+
+#[test]
+fn a_broken_configuration_takes_no_verb_away_from_a_server_that_runs() {
+    let house = House::new();
+    let file = house.folder().join("lithouse.toml");
+    std::fs::write(&file, "[hosting\n").unwrap();
+    let none = house.run("status").code(2).says("error: lithouse.toml:1:9: this is not TOML: ");
+    assert!(none.stderr.ends_with("\nhint: mend it, or name the server's folder with `--data DIR`\n"), "{none:#?}");
+    std::fs::remove_file(&file).unwrap();
+    let house = house.started();
+    let pid = house.pid();
+    std::fs::write(&file, "[hosting\n").unwrap();
+    let status = house.run("status --server --json").code(0).says("warning: lithouse.toml:1:9: this is not TOML: ");
+    assert!(status.stderr.ends_with("\nhint: `--data DIR` names the server's folder\n"), "{status:#?}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&status.stdout).unwrap()["pid"], pid);
+    // Whoever names the folder needs no file.
+    assert!(!house.run("apps --data data").code(0).stderr.contains("warning"));
+    house.run("refresh").code(4).says("\nerror: lithouse.toml:1:9: this is not TOML: ");
+    house.run("restart --server").code(4).says("\nerror: the successor would not serve: lithouse.toml:1:9: ");
+    house.run("stop").code(0).says("the server is stopped, with all apps");
+    assert!(!is_alive(pid));
+    std::fs::remove_file(&file).unwrap();
 }
 
 #[test]

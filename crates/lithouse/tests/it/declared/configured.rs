@@ -149,6 +149,23 @@ fn a_start_with_a_wrong_configuration_names_the_line_and_leaves_nothing_behind()
 }
 
 #[test]
+fn a_folder_of_apps_that_is_not_there_is_told_with_where_it_was_said() {
+    let server = Server::prepare(&[]);
+    let refused = |arguments: &[&str]| {
+        let refused = server.lithouse(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+        String::from_utf8(refused.stderr).unwrap()
+    };
+    let told = "is set to `nowhere`: there is no such folder\nhint: it holds one folder an app, each with an `app.py`\n";
+    assert_eq!(refused(&["nowhere"]), format!("error: `APPS_DIR` {told}"));
+    server.write("lithouse.toml", "[hosting]\nfolder = \"nowhere\"\n");
+    assert_eq!(refused(&[]), format!("error: lithouse.toml:2: `hosting.folder` {told}"));
+    let in_background = server.lithouse(&["start", "--listen", "127.0.0.1:0"]);
+    assert_eq!(in_background.status.code(), Some(2), "{in_background:?}");
+    assert!(!server.data().exists());
+}
+
+#[test]
 fn settings_that_need_a_new_server_are_named_and_left() {
     let server = server_with(&format!("public_base = \"http://a.localhost\"\n{BOTH}"));
     server.pid_of("one");
