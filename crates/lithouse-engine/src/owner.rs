@@ -27,7 +27,7 @@ pub(crate) enum OwnerError {
         source: io::Error,
     },
     /// The owner cannot get at something.
-    #[error("the app runs as its folder's owner (uid {uid}), who cannot reach `{}`: `{}` is closed to that user", path.display(), closed.display())]
+    #[error("the app runs as its folder's owner (uid {uid}), who cannot reach `{}`: `{}` is closed to that user{}", path.display(), closed.display(), way_out(path))]
     OutOfReach {
         /// The user.
         uid: u32,
@@ -77,6 +77,15 @@ fn of_user(uid: u32) -> Result<RunAs, OwnerError> {
     let name = CString::new(user.name).map_err(|error| OwnerError::Unknown { uid, source: error.into() })?;
     let groups = getgrouplist(&name, user.gid).map_err(unknown)?;
     Ok(RunAs { uid, gid: user.gid.as_raw(), groups: groups.into_iter().map(Gid::as_raw).collect() })
+}
+
+/// What else to do than to open the way: an interpreter can be another one.
+fn way_out(path: &Path) -> &'static str {
+    if path.ends_with("bin/python") {
+        "; serve with `--python /usr/bin/python3`, or give the app a `venv` that its owner made"
+    } else {
+        ""
+    }
 }
 
 /// Fails unless a user can get at a file or folder and read it; a program must be one that the user may run.
@@ -137,5 +146,12 @@ mod tests {
         open(0o700);
         let why = can_reach(&user, &file).unwrap_err().to_string();
         assert!(why.ends_with(&format!("`{}` is closed to that user", file.parent().unwrap().display())), "{why}");
+        open(0o711);
+        let python = folder.path().join("venv/bin/python");
+        std::fs::create_dir_all(python.parent().unwrap()).unwrap();
+        std::fs::write(&python, "x").unwrap();
+        open(0o700);
+        let why = can_reach(&user, &python).unwrap_err().to_string();
+        assert!(why.contains("is closed to that user; serve with `--python /usr/bin/python3`"), "{why}");
     }
 }

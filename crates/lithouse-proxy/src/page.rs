@@ -4,8 +4,16 @@
 
 use std::fmt::Write as _;
 
+use http::HeaderMap;
+use http::header::ACCEPT;
+
 /// The policy that the pages live under. They bring their own style and nothing else.
 pub const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+
+/// Whether this is read by a person in a browser, and not by a program.
+pub fn is_wanted(headers: &HeaderMap) -> bool {
+    headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).any(|accept| accept.contains("text/html"))
+}
 
 /// What a page says. Every text is plain and gets escaped.
 #[derive(Debug, Clone, Copy, Default)]
@@ -52,6 +60,7 @@ impl Page<'_> {
         if let Some(hint) = self.hint {
             element(&mut html, "p class=\"hint\"", hint);
         }
+        html.push_str(WAY_OUT);
         html.push_str("</main>\n</body>\n</html>\n");
         html
     }
@@ -91,6 +100,9 @@ fn escape_into(html: &mut String, text: &str) {
     }
 }
 
+/// To the portal. Where this page stands in the portal's frame, the portal itself takes the window: it lets nobody frame it.
+const WAY_OUT: &str = "<p><a href=\"/\" target=\"_top\">All apps</a></p>\n";
+
 /// The colours are those of the portal.
 const STYLE: &str = "<style>
 :root { color-scheme: light dark; --ground: #f5f7fa; --card: #fff; --ink: #14213a; --soft: #55617a; --line: #dce2ec; --light: #8f4700; }
@@ -106,6 +118,7 @@ p { margin: 0 0 .75rem; overflow-wrap: anywhere; }
 p:last-child { margin-bottom: 0; }
 .label { color: var(--light); font-size: .85rem; font-weight: 600; }
 .hint { color: var(--soft); }
+a { color: inherit; }
 pre { margin: 1rem 0; padding: .85rem 1rem; max-height: 18rem; overflow: auto; background: var(--ground); border: 1px solid var(--line);
   border-radius: 8px; font: .85rem/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; white-space: pre-wrap; }
 .beam { height: 3px; margin: 1.25rem 0 .5rem; border-radius: 3px; background: linear-gradient(90deg, var(--line) 30%, var(--light) 50%,
@@ -132,6 +145,8 @@ mod tests {
     fn a_page_needs_nothing_from_elsewhere() {
         let html =
             Page { title: "x", label: "y", detail: "z", reason: Some("r"), hint: Some("h"), refresh_seconds: Some(2) }.html();
+        // A link is followed by people only, and this one stays here.
+        let html = html.replace(WAY_OUT, "");
         for foreign in ["http://", "https://", "src=", "href=", "url(", "<script", "style=\"", "@import"] {
             assert!(!html.contains(foreign), "{foreign}");
         }
@@ -143,5 +158,10 @@ mod tests {
             Page { refresh_seconds: Some(2), ..Page::default() }.html().contains("<meta http-equiv=\"refresh\" content=\"2\">")
         );
         assert!(!Page::default().html().contains("refresh"));
+    }
+
+    #[test]
+    fn every_page_leads_to_the_apps_also_out_of_a_frame() {
+        assert!(Page::default().html().contains("<a href=\"/\" target=\"_top\">"));
     }
 }

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use http::header::{ACCEPT, CACHE_CONTROL, CONNECTION, HOST, HeaderName, HeaderValue, LOCATION, UPGRADE};
+use http::header::{CACHE_CONTROL, CONNECTION, HOST, HeaderName, HeaderValue, LOCATION, UPGRADE};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::{Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
@@ -21,6 +21,7 @@ use crate::body::{Progress, ProxyBody, RequestBody};
 use crate::client::ClientContext;
 use crate::headers::location::Place;
 use crate::headers::{hop, request, response};
+use crate::page;
 use crate::path::{self, AppPath};
 use crate::refusal::Refusal;
 use crate::upgrade;
@@ -98,7 +99,7 @@ impl Proxy {
     /// Answers one request whose path is beneath `/apps/`. A WebSocket needs a server that runs the
     /// client's connection with upgrades enabled. Dropping the future, or the answer's body, drops the app's side at once.
     pub async fn serve(&self, mut request: Request<Incoming>, context: &ClientContext) -> Response<ProxyBody> {
-        let wants_page = wants_page(request.headers());
+        let wants_page = page::is_wanted(request.headers());
         let request_id = context.request_id.as_deref();
         let Some(asked) = AppPath::of(request.uri().path()) else {
             return Refusal::NoSuchApp { name: "" }.response(wants_page, request_id);
@@ -325,10 +326,6 @@ fn refusal_of<'a>(error: &ExchangeError, route: &'a AppRoute) -> Refusal<'a> {
 }
 
 /// Whether the client reads pages.
-fn wants_page(headers: &HeaderMap) -> bool {
-    headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).any(|accept| accept.contains("text/html"))
-}
-
 /// Whether a person opens a page, as opposed to a page or a program that fetches something.
 fn is_page_load(request: &Request<Incoming>, wants_page: bool) -> bool {
     wants_page

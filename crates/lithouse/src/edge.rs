@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use lithouse_engine::shared::random_bytes;
 use lithouse_proxy::client::{ClientContext, Scheme};
 use lithouse_proxy::guard::{ServedHosts, host_is_served, host_of, origin_is_foreign};
+use lithouse_proxy::page;
 use lithouse_proxy::proxy::Proxy;
 use tower::ServiceExt;
 
@@ -168,6 +169,7 @@ impl Connection {
             client.request_id = Some(id.to_owned());
             return self.edge.proxy.serve(request, &client).await.map(Body::new);
         }
+        let is_for_person = page::is_wanted(request.headers());
         let mut response = match self.answer_of_api(request.map(Body::new)).await {
             Ok(response) if response.extensions().get::<OfSuccessor>().is_some() => return response,
             Ok(response) => response,
@@ -176,7 +178,7 @@ impl Connection {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             // The router alone knows which methods a path has.
             let allow = response.headers_mut().remove(header::ALLOW);
-            response = problem.render(id);
+            response = if is_for_person && problem.is_of_an_address() { problem.page() } else { problem.render(id) };
             response.headers_mut().extend(allow.map(|methods| (header::ALLOW, methods)));
         }
         harden(response.headers_mut());

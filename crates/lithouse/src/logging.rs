@@ -10,12 +10,15 @@ use anyhow::Context;
 use lithouse_engine::home::Home;
 use lithouse_engine::log::RotatingFile;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::EnvFilter;
+use tracing_subscriber::filter::{EnvFilter, filter_fn};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::serve::background;
+
+/// The target of what whoever is at the terminal is told in plain words besides.
+pub(crate) const SAID: &str = "lithouse::said";
 
 /// Starts logging at a level such as `info`, or with a filter such as `info,lithouse_proxy=debug`, into so many files of so
 /// many bytes.
@@ -29,7 +32,7 @@ pub(crate) fn start(home: &Home, level: &str, bytes: u64, files: usize) -> anyho
         .with_ansi(takes_colour(io::stderr().is_terminal(), std::env::var_os("NO_COLOR").as_deref()))
         .with_target(false)
         .with_writer(|| Terminal)
-        .with_filter(LevelFilter::WARN);
+        .with_filter(filter_fn(|metadata| *metadata.level() <= LevelFilter::WARN && metadata.target() != SAID));
     tracing_subscriber::registry().with(to_file).with(to_terminal).init();
     Ok(())
 }

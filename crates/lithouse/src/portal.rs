@@ -13,7 +13,7 @@ use std::hash::{DefaultHasher, Hasher};
 
 use axum::Router;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use lithouse_engine::shared::now_ms;
@@ -32,7 +32,9 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 
 /// The page, its list by itself, and its files.
 pub(crate) fn router() -> Router<Site> {
-    Router::new().route("/", get(page)).route("/portal/apps", get(list)).merge(files::router())
+    // People shorten the address of an app.
+    let home = get(async || Redirect::temporary("/"));
+    Router::new().route("/", get(page)).route("/apps", home).route("/portal/apps", get(list)).merge(files::router())
 }
 
 /// The apps that the visitor may open: whoever passes the edge may open all. The page knows of no other.

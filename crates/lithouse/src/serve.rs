@@ -9,6 +9,7 @@ mod manager;
 mod predecessor;
 mod progress;
 mod replace;
+mod say;
 mod signals;
 mod snippets;
 mod successor;
@@ -16,7 +17,6 @@ mod talk;
 mod watch;
 mod wish;
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,6 @@ use lithouse_engine::keeper::LogLimits;
 use lithouse_engine::shared::{Settings, now_ms};
 use lithouse_proxy::client::Scheme;
 use lithouse_proxy::guard::ServedHosts;
-use rustix::io::Errno;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -45,6 +44,7 @@ use house::{Ground, House};
 use lock::Lock;
 pub(crate) use lock::is_held;
 use predecessor::{Predecessor, Taken};
+use say::say;
 use signals::EndSignals;
 use successor::Program;
 use wish::Wish;
@@ -107,6 +107,10 @@ async fn serve(
     mut wanted: UnboundedReceiver<Wish>,
     taken: Option<Taken>,
 ) -> anyhow::Result<()> {
+    if background::is_wanted() && taken.is_some() {
+        // Our standard error is our predecessor's, which is the log already.
+        background::be_on_own();
+    }
     let mut house = House::open(ground, ground.config.clone()).await?;
     // Whoever reads that we listen may tell us to end at once.
     let mut end = EndSignals::listen()?;
@@ -332,19 +336,4 @@ fn no_app_in(folder: &Path, apps: &[Arc<AppView>]) -> Option<String> {
         None => "it holds one folder an app, each with an `app.py`".to_owned(),
     };
     Some(format!("no app in `{}`: {why}", folder.display()))
-}
-
-/// Tells the person at the terminal what is written down elsewhere too.
-fn say_if_possible(text: &str) {
-    let _ = say(text);
-}
-
-/// Tells the person at the terminal.
-fn say(text: &str) -> anyhow::Result<()> {
-    let mut out = std::io::stderr().lock();
-    match writeln!(out, "{text}") {
-        // A reader or a terminal that is gone must neither end the server nor keep it from ending well.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe || Errno::from_io_error(&error) == Some(Errno::IO) => Ok(()),
-        told => Ok(told?),
-    }
 }

@@ -9,6 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use lithouse_engine::app::{AskError, Naming};
 use lithouse_engine::engine::{EngineError, FilesError};
 use lithouse_engine::store::StoreError;
+use lithouse_proxy::page::{self, Page};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -63,6 +64,30 @@ impl Problem {
             hint: self.hint.as_deref(),
             request_id,
         }
+    }
+
+    /// Whether people come here by an address that they were given or typed, rather than by a program.
+    pub(crate) fn is_of_an_address(&self) -> bool {
+        self.code == Code::NoSuchPath
+    }
+
+    /// The answer as a page.
+    pub(crate) fn page(&self) -> Response {
+        let status = self.code.status();
+        let sentence = |text: &str| {
+            let mut characters = text.chars();
+            characters.next().map(|first| first.to_uppercase().chain(characters).chain(['.']).collect::<String>())
+        };
+        let (detail, hint) = (sentence(&self.detail).unwrap_or_default(), self.hint.as_deref().and_then(sentence));
+        let title = status.canonical_reason().unwrap_or("Error");
+        let page = Page { title, label: status.as_str(), detail: &detail, hint: hint.as_deref(), ..Page::default() };
+        let headers = [
+            (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+            (header::VARY, HeaderValue::from_static("accept")),
+            (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY)),
+        ];
+        (status, headers, page.html()).into_response()
     }
 
     /// The answer.

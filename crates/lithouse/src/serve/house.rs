@@ -14,7 +14,7 @@ use lithouse_proxy::proxy::{Options, Proxy};
 use tokio::task::JoinHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
-use super::{Gate, Wishes, progress, say_if_possible, watch};
+use super::{Gate, Wishes, progress, say, watch};
 use crate::api::{self, Links, Site};
 use crate::config::{Config, Source};
 use crate::edge::{AccessLog, Edge, Held, Hold};
@@ -69,16 +69,15 @@ impl House {
         let (stop, tasks) = (Stop::default(), TaskTracker::new());
         let serving = tokio::spawn(server::run(Arc::clone(&edge), Arc::clone(doors), stop.clone(), tasks.clone()));
         for PassedOver { name, reason } in found.passed_over.iter().chain(&outcome.passed_over) {
-            say_if_possible(&format!("not served: `{name}`: {reason}"));
+            say::warn(&format!("not served: `{name}`: {reason}"));
         }
         let (watched, is_watched) = (refresher.clone(), config.hosting.watch);
         let watch = async move {
             if is_watched {
-                watch::run(watched, say_if_possible).await;
+                watch::run(watched).await;
             }
         };
-        let beside =
-            [tokio::spawn(progress::run(engine.clone(), say_if_possible)), tokio::spawn(watch)].map(AbortOnDropHandle::new);
+        let beside = [tokio::spawn(progress::run(engine.clone(), say::note)), tokio::spawn(watch)].map(AbortOnDropHandle::new);
         Ok(Self { engine, refresher, snippets, proxy: edge.proxy.clone(), edge, stop, tasks, serving, beside })
     }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use lithouse_engine::engine::{Outcome, Revive};
 
+use super::say;
 use crate::refresh::{Refreshed, Refresher};
 
 /// The shortest pause between two looks. A change is taken once two looks have seen the same.
@@ -18,7 +19,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 const SHARE: u32 = 20;
 
 /// Looks for ever.
-pub(super) async fn run(refresher: Refresher, say: fn(&str)) {
+pub(super) async fn run(refresher: Refresher) {
     let mut taken = refresher.look().await;
     let mut last = None;
     loop {
@@ -27,7 +28,7 @@ pub(super) async fn run(refresher: Refresher, say: fn(&str)) {
         if seen == taken {
             last = None;
         } else if last.as_ref() == Some(&seen) {
-            take(&refresher, say).await;
+            take(&refresher).await;
             // Also what is wrong is not tried again before it has changed. The configuration may have named other folders.
             taken = refresher.look().await;
             last = None;
@@ -38,18 +39,17 @@ pub(super) async fn run(refresher: Refresher, say: fn(&str)) {
     }
 }
 
-async fn take(refresher: &Refresher, say: fn(&str)) {
+async fn take(refresher: &Refresher) {
     match refresher.refresh(Revive::No).await {
         Ok(Refreshed { outcome, later }) => {
-            for line in lines(&outcome).into_iter().chain(later.iter().map(|name| format!("`{name}` counts from the next start")))
-            {
-                tracing::info!("{line}");
-                say(&line);
+            lines(&outcome).iter().for_each(|line| say::note(line));
+            for app in &outcome.passed_over {
+                say::warn(&format!("not served: `{}`: {}", app.name, app.reason));
             }
+            later.iter().for_each(|name| say::note(&format!("`{name}` counts from the next start")));
         }
         Err(error) => {
-            tracing::error!(error = %error, "a change could not be taken; the server goes on as it is");
-            say(&format!("a change could not be taken, and the server goes on as it is\nerror: {error}"));
+            say::warn(&format!("a change could not be taken, and the server goes on as it is\nerror: {error}"));
         }
     }
 }
@@ -62,6 +62,5 @@ fn lines(outcome: &Outcome) -> Vec<String> {
         ("removed", &outcome.removed),
         ("started", &outcome.started),
     ];
-    let lines = all.iter().flat_map(|(what, keys)| keys.iter().map(move |key| format!("{what:<12} {key}")));
-    lines.chain(outcome.passed_over.iter().map(|app| format!("not served: `{}`: {}", app.name, app.reason))).collect()
+    all.iter().flat_map(|(what, keys)| keys.iter().map(move |key| format!("{what:<12} {key}"))).collect()
 }

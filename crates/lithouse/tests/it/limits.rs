@@ -31,6 +31,7 @@ fn an_app_that_uses_all_its_memory_is_told_apart_and_its_peak_shown() {
     assert_eq!(changed["limits"], json!({"memory": LIMIT, "cpu": null, "processes": 200, "open_files": null}));
     let peak = changed["memory_peak"].as_u64();
     assert!(peak.is_some_and(|peak| (10_000_000..LIMIT).contains(&peak)), "{changed}");
+    assert!(peak >= changed["memory"].as_u64() && changed["memory"].is_u64(), "{changed}");
     std::fs::write(server.data().join(format!("apps/{app}/state/eat")), "").unwrap();
     let ended = server.wait_for(&app, "`crashed`", |seen| seen["status"] == "crashed");
     let reason = ended["reason"].as_str().unwrap();

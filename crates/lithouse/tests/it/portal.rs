@@ -96,3 +96,19 @@ fn the_page_is_compressed_for_whoever_takes_it_and_for_the_local_user_alone() {
         server.get_with(path, &[("X-Forwarded-For", "192.0.2.1")]).expect_problem(401, "not_signed_in");
     }
 }
+
+#[test]
+fn a_person_who_mistypes_an_address_gets_a_page_with_the_way_to_the_apps_and_a_program_a_problem() {
+    let server = Server::start_without_environments();
+    let accept = [("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    for path in ["/nope", "/apps/nope/"] {
+        let page = server.get_with(path, &accept).expect(404);
+        assert_eq!(header(&page, "content-type"), "text/html; charset=utf-8", "{path}");
+        assert!(page.text().contains("<a href=\"/\" target=\"_top\">"), "{path}: {}", page.text());
+        assert!(header(&page, "content-security-policy").starts_with("default-src 'none'; style-src 'unsafe-inline'"), "{path}");
+    }
+    server.get_with("/nope", &[("Accept", "*/*")]).expect_problem(404, "no_such_path");
+    let home = server.get_with("/apps", &accept).expect(307);
+    assert_eq!(header(&home, "location"), "/");
+    server.post("/apps").expect_problem(405, "method_not_allowed");
+}

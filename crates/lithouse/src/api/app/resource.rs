@@ -80,7 +80,7 @@ pub(in crate::api) struct AppResource {
     #[schema(required, example = 118_000_000)]
     memory: Option<u64>,
     /// The most memory that its process with all descendants used at once, in bytes, and after its end that of the last one; null
-    /// where that is not known.
+    /// where that is not known. Never less than `memory`.
     #[schema(required, example = 131_000_000)]
     memory_peak: Option<u64>,
     /// The processor time of its process with all descendants since the last look, as a fraction of one core; null while there is
@@ -110,6 +110,7 @@ impl Uses {
 impl AppResource {
     pub(super) async fn of(engine: &Engine, view: &AppView, uses: &Uses, base: &Base) -> Self {
         let used = view.pid.and_then(|pid| uses.now.get(&pid));
+        let memory = used.map(|used| used.memory);
         let peak = view.instance.as_ref().and_then(|instance| uses.peaks.get(instance)).copied();
         Self {
             app_id: view.id.clone(),
@@ -130,8 +131,9 @@ impl AppResource {
             created_at: rfc3339(view.created_at_ms),
             started_at: view.started_at.and_then(written),
             last_used_at: engine.last_used_ms(view).and_then(rfc3339),
-            memory: used.map(|used| used.memory),
-            memory_peak: peak.or(view.last_memory_peak),
+            memory,
+            // The two are counted in different ways, and a peak below what is used now would be none.
+            memory_peak: peak.or(view.last_memory_peak).max(memory),
             cpu: used.map(|used| used.cpu),
             limits: view.limits.into(),
         }

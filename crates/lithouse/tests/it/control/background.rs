@@ -162,3 +162,32 @@ fn only_the_control_socket_ends_the_server() {
     server.post("/api/server/stop").expect_problem(403, "control_socket_only");
     assert!(is_alive(server.pid()));
 }
+
+#[test]
+fn in_the_background_each_line_is_in_the_log_once_and_with_its_time() {
+    let house = House::new();
+    std::fs::create_dir(house.folder().join("apps")).unwrap();
+    house.run("start apps --watch").code(0);
+    let log = || std::fs::read_to_string(house.data().join("logs/controller.log")).unwrap();
+    let put = |key: &str| {
+        let folder = house.folder().join("apps").join(key);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("app.py"), HELLO).unwrap();
+        wait_until_blocking("it is taken", PATIENCE, || {
+            if log().contains(&format!("added        {key}")) { Ok(()) } else { Err(log()) }
+        });
+    };
+    put("first");
+    // The successor tells of it at its start.
+    std::fs::create_dir(house.folder().join("apps/Not A Key")).unwrap();
+    std::fs::write(house.folder().join("apps/Not A Key/app.py"), HELLO).unwrap();
+    house.run("restart --server").code(0);
+    put("second");
+    house.run("stop").code(0);
+    let log = log();
+    for line in ["added        first", "added        second", "stopping: every app is ended"] {
+        assert_eq!(log.matches(line).count(), 1, "{line} in {log}");
+    }
+    assert!(log.contains(" WARN ") && log.contains("not served: `apps/Not A Key`"), "{log}");
+    assert!(log.lines().all(|line| line.starts_with("20")), "{log}");
+}

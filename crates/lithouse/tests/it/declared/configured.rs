@@ -250,3 +250,20 @@ fn what_an_app_lacks_is_told_and_the_others_are_served() {
     assert_eq!(keys(&server.refresh(), "passed_over"), ["no-folder", "no-script", "no-venv"]);
     assert_eq!(server.pid_of("no-folder"), pid);
 }
+
+#[test]
+fn limits_that_were_patched_last_until_the_next_refresh_of_an_app_that_the_configuration_names() {
+    let server = server_with("[hosting]\nfolder = \"of\"\n[apps.one]\ndir = \"of/one\"\n[apps.one.limits]\nopen_files = 500\n");
+    let (one, two) = (server.pid_of("one"), server.pid_of("two"));
+    for key in ["one", "two"] {
+        let limits = json!({"limits": {"open_files": 300, "processes": 100}});
+        assert_eq!(server.patch(&format!("/api/apps/{key}"), &limits).expect(200).json()["limits"]["open_files"], 300);
+    }
+    assert_eq!(server.app("one")["pid"], one);
+    assert_eq!(keys(&server.refresh(), "restarted"), ["one"]);
+    server.wait_for("one", "restarted", |seen| seen["status"] == "running" && seen["pid"] != json!(one));
+    let limits = |key: &str| server.app(key)["limits"].clone();
+    assert_eq!((&limits("one")["open_files"], &limits("one")["processes"]), (&json!(500), &Value::Null));
+    // Named by the folder alone.
+    assert_eq!((&limits("two")["open_files"], server.pid_of("two")), (&json!(300), two));
+}
