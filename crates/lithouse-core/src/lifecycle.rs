@@ -21,6 +21,8 @@ use main::Main;
 
 /// So many ports are tried one after the other when another program is quicker each time.
 const MOST_MOVES: u32 = 10;
+/// What people read of a process that an earlier server has left and that may be busy, or halted.
+const SILENT: &str = "it has not answered since the server came back";
 
 /// What can happen to an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +73,8 @@ pub enum Event {
         /// The instance.
         instance: InstanceId,
     },
-    /// The start time-out is over and the instance was never healthy.
+    /// The start time-out is over and the instance was never healthy under this server. One that an earlier server has left goes on
+    /// and should be probed on.
     StartTimedOut {
         /// The instance.
         instance: InstanceId,
@@ -198,6 +201,8 @@ pub struct Lifecycle {
     failed: Option<(ReleaseNumber, String)>,
     /// Something that people should know at the moment.
     notice: Option<String>,
+    /// The process that an earlier server has left has not answered for the time that a start may take.
+    silent: bool,
     /// What the proof of the active release found although it serves.
     standing: Option<String>,
     /// A first release that serves already while its proof is still under way.
@@ -221,6 +226,7 @@ impl Lifecycle {
             retiring: Vec::new(),
             failed: stored.failed,
             notice: None,
+            silent: false,
             standing: stored.standing,
             unproved: stored.unproved,
             backoff: Backoff::default(),
@@ -233,8 +239,9 @@ impl Lifecycle {
         for process in found {
             let serves = life.desired == Desired::Running && life.active == Some(process.release);
             if serves && life.main == Main::Stopped {
+                // It may be busy, or halted, for longer than a start may take: whoever served is not judged as if it had just begun.
                 effects.push(Effect::AwaitHealth(process.instance.clone()));
-                life.main = Main::starting(process.instance, Some(process.pid));
+                life.main = Main::Running { instance: process.instance, pid: Some(process.pid), since: None };
             } else {
                 life.retire(process.instance, &mut effects);
             }
@@ -349,7 +356,8 @@ impl Lifecycle {
             return self.status_before_first_release();
         }
         let (status, reason) = self.main.status();
-        (status, reason.or_else(|| self.notice.clone()).or_else(|| self.standing.clone()))
+        let silent = self.silent.then(|| SILENT.to_owned());
+        (status, reason.or(silent).or_else(|| self.notice.clone()).or_else(|| self.standing.clone()))
     }
 
     fn status_before_first_release(&self) -> (AppStatus, Option<String>) {
@@ -477,13 +485,16 @@ impl Lifecycle {
         self.moves = 0;
         if self.main.healthy(instance, now) {
             self.notice = None;
+            self.silent = false;
         } else {
             self.candidate_healthy(instance, now, effects);
         }
     }
 
     fn start_timed_out(&mut self, instance: &InstanceId, seconds: u64, effects: &mut Vec<Effect>) {
-        if self.main.give_up(instance, Ending::NeverHealthy { seconds }) {
+        if self.main.is_unconfirmed(instance) {
+            self.silent = true;
+        } else if self.main.give_up(instance, Ending::NeverHealthy { seconds }) {
             effects.push(Effect::Terminate(instance.clone()));
         } else if self.candidate_runs_as(instance) {
             self.fail_candidate(Ending::NeverHealthy { seconds }.to_string(), effects);

@@ -143,6 +143,8 @@ struct Process {
     /// Held from the start until it is healthy, so that not everything starts at once.
     permit: Option<OwnedSemaphorePermit>,
     watching: Option<AbortHandle>,
+    /// An earlier server has left it: it served, so that it is probed for as long as it lives.
+    is_taken_up: bool,
     /// A signal has halted it.
     is_halted: bool,
 }
@@ -393,6 +395,7 @@ impl Process {
             _environment: None,
             permit: None,
             watching: None,
+            is_taken_up: true,
             is_halted: report.is_halted,
         }
     }

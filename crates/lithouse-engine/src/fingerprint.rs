@@ -13,9 +13,9 @@ use sha2::{Digest, Sha256};
 /// How many files count at most. A folder with more of them is not a person's app any more.
 const MOST_FILES: usize = 5_000;
 /// How many entries are looked at on the way to them.
-const MOST_ENTRIES: usize = 50_000;
+pub(crate) const MOST_ENTRIES: usize = 50_000;
 /// How deep folders are looked into.
-const DEEPEST: usize = 12;
+pub(crate) const DEEPEST: usize = 12;
 /// What an app is run from besides its Python files.
 const NAMES: [&str; 5] = ["requirements.txt", "pyproject.toml", "uv.lock", ".python-version", "Procfile"];
 /// Folders that hold what others made.
@@ -71,12 +71,13 @@ impl Walk {
     }
 }
 
-fn is_looked_into(name: &str) -> bool {
+/// Whether a folder is one that an app is run from.
+pub(crate) fn is_looked_into(name: &str) -> bool {
     name == ".streamlit" || !(name.starts_with('.') || PASSED_OVER.contains(&name))
 }
 
 /// Whether a file is one that an app is run from. `path` is its folder's, with a final slash.
-fn counts(path: &str, name: &str) -> bool {
+pub(crate) fn counts(path: &str, name: &str) -> bool {
     let ends_with = |end: &str| name.len() > end.len() && name.ends_with(end);
     if path.ends_with(".streamlit/") {
         return ends_with(".toml");

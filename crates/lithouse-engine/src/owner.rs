@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Which user an app of a person's folder runs as: its owner, where we are root. And whether that user can reach what it takes.
 
+mod changeable;
+
 use std::ffi::CString;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -8,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use lithouse_sandbox::entry::RunAs;
 use nix::unistd::{Gid, Uid, User, getgrouplist};
+
+use self::changeable::{By, find};
 
 /// Why an app of a folder cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +22,19 @@ pub(crate) enum OwnerError {
     /// The app would run as root, and somebody else could change it.
     #[error("the folder is root's, but `{}` in it belongs to another user, and the app would run as root", .0.display())]
     Mixed(PathBuf),
+    /// The app would have our rights, and somebody else may change it.
+    #[error(
+        "others may write to `{path}`, and the app would run {rights}; `chmod {mode} {path}` ends that",
+        path = path.display(),
+        rights = if *as_root { "as root" } else { "with the rights of this server" },
+        mode = if *as_root { "go-w" } else { "o-w" }
+    )]
+    Open {
+        /// What they may change.
+        path: PathBuf,
+        /// Whether our rights are root's.
+        as_root: bool,
+    },
     /// The user is not known, or the database of users does not answer.
     #[error("the groups of the user {uid}, who owns the folder, could not be found: {source}")]
     Unknown {
@@ -59,12 +76,11 @@ pub(crate) fn of_folder(folder: &Path) -> Result<Option<RunAs>, OwnerError> {
     if !is_safe(owner) {
         return Err(OwnerError::Foreign);
     }
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let mut foreign = entries.filter(|path| std::fs::metadata(path).is_ok_and(|facts| !is_safe(facts.uid())));
-    match foreign.next() {
+    match find(folder, us) {
         None => Ok(None),
-        Some(path) if us == 0 => Err(OwnerError::Mixed(path)),
-        Some(_) => Err(OwnerError::Foreign),
+        Some((By::Owner, path)) if us == 0 => Err(OwnerError::Mixed(path)),
+        Some((By::Owner, _)) => Err(OwnerError::Foreign),
+        Some((By::Mode, path)) => Err(OwnerError::Open { path, as_root: us == 0 }),
     }
 }
 

@@ -136,7 +136,7 @@ impl Lifecycle {
         let Some(Candidate { release, stage: Stage::Proving { instance, pid, since }, .. }) = self.candidate.take() else {
             return;
         };
-        let old = std::mem::replace(&mut self.main, Main::Running { instance, pid, since });
+        let old = std::mem::replace(&mut self.main, Main::Running { instance, pid, since: Some(since) });
         if old.is_preparing() && self.active != Some(release) {
             effects.extend(self.active.map(Effect::CancelPrepare));
         }
@@ -150,6 +150,7 @@ impl Lifecycle {
     fn take_over(&mut self, release: ReleaseNumber, effects: &mut Vec<Effect>) {
         self.active = Some(release);
         self.notice = None;
+        self.silent = false;
         self.standing = None;
         self.failed = None;
         effects.push(Effect::Activate(release));

@@ -17,8 +17,9 @@ pub(super) enum Main {
     Preparing { building: bool },
     /// A process exists, or will in a moment, and is not healthy yet. `gave_up` tells why we ended it.
     Starting { instance: InstanceId, pid: Option<u32>, gave_up: Option<Ending> },
-    /// Healthy since then, on the caller's monotonic clock.
-    Running { instance: InstanceId, pid: Option<u32>, since: Duration },
+    /// Healthy since then, on the caller's monotonic clock; none for one that an earlier server has left, and that served under that
+    /// one, until it answers.
+    Running { instance: InstanceId, pid: Option<u32>, since: Option<Duration> },
     /// Being ended, perhaps to be started again.
     Stopping { instance: InstanceId, pid: Option<u32>, then_start: bool },
     /// It ended by itself and will be started again when its turn comes.
@@ -101,12 +102,19 @@ impl Main {
     /// Whether the healthy instance was this place's.
     pub(super) fn healthy(&mut self, healthy: &InstanceId, now: Duration) -> bool {
         match self {
-            Self::Starting { instance, pid, gave_up: None } if instance == healthy => {
-                *self = Self::Running { instance: healthy.clone(), pid: *pid, since: now };
+            Self::Starting { instance, pid, gave_up: None } | Self::Running { instance, pid, since: None }
+                if instance == healthy =>
+            {
+                *self = Self::Running { instance: healthy.clone(), pid: *pid, since: Some(now) };
                 true
             }
             _ => false,
         }
+    }
+
+    /// Whether this is a process of an earlier server that did not answer yet.
+    pub(super) fn is_unconfirmed(&self, found: &InstanceId) -> bool {
+        matches!(self, Self::Running { instance, since: None, .. } if instance == found)
     }
 
     /// Whether the instance that came to nothing was this place's and should be ended.
@@ -114,6 +122,10 @@ impl Main {
         match self {
             Self::Starting { instance, gave_up: gave_up @ None, .. } if instance == hopeless => {
                 *gave_up = Some(why);
+                true
+            }
+            Self::Running { instance, pid, since: None } if instance == hopeless => {
+                *self = Self::Starting { instance: hopeless.clone(), pid: *pid, gave_up: Some(why) };
                 true
             }
             _ => false,
@@ -145,6 +157,7 @@ impl Lifecycle {
 
     pub(super) fn stop_main(&mut self, then_start: bool, effects: &mut Vec<Effect>) {
         self.settle(None, effects);
+        self.silent = false;
         match self.main.clone() {
             Main::Starting { instance, pid, .. } | Main::Running { instance, pid, .. } => {
                 effects.push(Effect::Terminate(instance.clone()));
@@ -170,10 +183,11 @@ impl Lifecycle {
                 return;
             }
             Main::Starting { gave_up: Some(why), .. } => (why.clone(), None),
-            Main::Running { since, .. } => (ending, Some(now.saturating_sub(*since))),
+            Main::Running { since, .. } => (ending, Some(since.map_or(Duration::ZERO, |since| now.saturating_sub(since)))),
             _ => (ending, None),
         };
         self.notice = None;
+        self.silent = false;
         self.settle(Some(ending.to_string()), effects);
         if ending == Ending::LostWithKeeper && self.desired == Desired::Running {
             // Nothing is wrong with the app: it starts again at once, and its earlier failures still count.

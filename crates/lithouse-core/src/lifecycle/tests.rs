@@ -319,6 +319,8 @@ fn a_server_that_comes_back_takes_up_what_is_alive_and_ends_what_should_not_be()
     assert_eq!(life.serving(), Some(&instance(1)));
     assert_eq!(effects, [Effect::AwaitHealth(instance(1)), Effect::Terminate(instance(2)), Effect::Terminate(instance(3))]);
 
+    assert_eq!(life.status(), (AppStatus::Running, None));
+
     let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Stopped, ..stored.clone() }, vec![found(R1, 1)]);
     assert_eq!(effects, [Effect::Terminate(instance(1))]);
     let (_, effects) = Lifecycle::resume(stored.clone(), Vec::new());
@@ -327,6 +329,76 @@ fn a_server_that_comes_back_takes_up_what_is_alive_and_ends_what_should_not_be()
     assert_eq!(effects, [Effect::Terminate(instance(1))]);
     let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Deleted, ..stored }, Vec::new());
     assert_eq!(effects, [Effect::Purge]);
+}
+
+/// An app whose release 1 runs as instance 1, taken up by a server that came back.
+fn taken_up() -> Lifecycle {
+    let stored = Stored {
+        desired: Desired::Running,
+        restart_on_crash: true,
+        active: Some(R1),
+        pending: None,
+        failed: None,
+        unproved: None,
+        standing: None,
+    };
+    Lifecycle::resume(stored, vec![Found { instance: instance(1), release: R1, pid: 1001 }]).0
+}
+
+fn timed_out(number: u8) -> Event {
+    Event::StartTimedOut { instance: instance(number), seconds: 2 }
+}
+
+#[test]
+fn a_process_that_served_and_does_not_answer_a_server_that_came_back_goes_on_and_is_told_of_until_it_does() {
+    let mut life = taken_up();
+    assert_eq!(life.apply(timed_out(1), Duration::ZERO), []);
+    assert_eq!((life.says(), life.why().as_str()), (AppStatus::Running, SILENT));
+    assert_eq!((life.serving(), life.pid()), (Some(&instance(1)), Some(1001)));
+    life.apply(healthy(1), seconds(5));
+    assert_eq!(life.status(), (AppStatus::Running, None));
+    // It is not asked again, and a late news of the time-out changes nothing.
+    assert_eq!(life.apply(timed_out(1), seconds(6)), []);
+    assert_eq!(life.status(), (AppStatus::Running, None));
+
+    let mut stopped = taken_up().after([timed_out(1)]);
+    assert_eq!(stopped.apply(Event::StopAsked, Duration::ZERO), [Effect::Terminate(instance(1))]);
+    assert_eq!(stopped.status(), (AppStatus::Stopping, None));
+}
+
+#[test]
+fn a_process_that_a_server_took_up_and_that_ends_before_it_answers_has_crashed() {
+    let mut life = taken_up().after([timed_out(1)]);
+    life.set_restart_on_crash(false);
+    life.apply(ended(1, Ending::Exited { code: 1 }), Duration::ZERO);
+    assert_eq!(life.says(), AppStatus::Crashed);
+    assert!(!life.why().contains(SILENT), "{}", life.why());
+    let effects = taken_up().apply(ended(1, Ending::Exited { code: 1 }), Duration::ZERO);
+    assert_eq!(effects, [Effect::WakeAfter { pause: seconds(1), turn: 1 }]);
+}
+
+#[test]
+fn a_process_that_a_server_took_up_and_whose_port_is_anothers_is_ended_and_moves() {
+    let mut life = taken_up();
+    let taken = Event::PortTaken { instance: instance(1), port: 9, by: None };
+    assert_eq!(life.apply(taken, Duration::ZERO), [Effect::Terminate(instance(1))]);
+    assert_eq!(life.apply(stopped(1), Duration::ZERO), [Effect::Prepare(R1)]);
+}
+
+#[test]
+fn a_first_start_that_a_server_left_behind_begins_anew() {
+    let stored = Stored {
+        desired: Desired::Running,
+        restart_on_crash: true,
+        active: None,
+        pending: Some((R1, false)),
+        failed: None,
+        unproved: None,
+        standing: None,
+    };
+    let (life, effects) = Lifecycle::resume(stored, vec![Found { instance: instance(1), release: R1, pid: 1001 }]);
+    assert_eq!(effects, [Effect::Terminate(instance(1)), Effect::Prepare(R1)]);
+    assert_eq!(life.says(), AppStatus::Starting);
 }
 
 /// A small generator with a fixed seed, so that a failure can be run again.

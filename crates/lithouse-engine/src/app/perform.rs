@@ -8,6 +8,7 @@ use lithouse_core::ending::Ending;
 use lithouse_core::id::{InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::{Effect, Event};
 use lithouse_core::route::PathPrefix;
+use tokio::sync::mpsc;
 
 use super::{AppTask, Message, Process};
 use crate::keeper::{CallError, Refusal};
@@ -22,6 +23,28 @@ const PORTS_TRIED: usize = 20;
 const REMOVE_AGAIN: Duration = Duration::from_secs(5);
 /// How long the keeper's news of a process's end may be under way.
 const NEWS_OF_AN_END: Duration = Duration::from_secs(2);
+
+/// Tells of a process that is not healthy in time.
+struct Late {
+    instance: InstanceId,
+    patience: Duration,
+    /// Whether it may still become healthy after that.
+    is_taken_up: bool,
+    outbox: mpsc::UnboundedSender<Message>,
+}
+
+impl Late {
+    /// What the probing came to; none if it took too long.
+    async fn told_of<T>(self, probing: impl Future<Output = T>) -> Option<T> {
+        let mut probing = std::pin::pin!(probing);
+        if let Ok(probed) = tokio::time::timeout(self.patience, probing.as_mut()).await {
+            return Some(probed);
+        }
+        let seconds = self.patience.as_secs();
+        let _ = self.outbox.send(Message::Event(Event::StartTimedOut { instance: self.instance, seconds }));
+        if self.is_taken_up { Some(probing.await) } else { None }
+    }
+}
 
 impl AppTask {
     pub(super) async fn perform(&mut self, effects: Vec<Effect>) {
@@ -82,6 +105,7 @@ impl AppTask {
                         _environment: launchable.held,
                         permit: Some(permit),
                         watching: None,
+                        is_taken_up: false,
                         is_halted: false,
                     };
                     self.last_peak = None;
@@ -129,13 +153,12 @@ impl AppTask {
         let patience = self.shared.settings.start_timeout;
         let outbox = self.outbox.clone();
         let Some(process) = self.processes.get_mut(&instance) else { return };
-        let address = process.port.address();
+        let (address, is_taken_up) = (process.port.address(), process.is_taken_up);
         let watching = tokio::spawn(async move {
-            let event = match tokio::time::timeout(patience, probe::until_healthy(address, &health)).await {
-                Ok(()) => Event::Healthy { instance },
-                Err(_) => Event::StartTimedOut { instance, seconds: patience.as_secs() },
-            };
-            let _ = outbox.send(Message::Event(event));
+            let late = Late { instance: instance.clone(), patience, is_taken_up, outbox: outbox.clone() };
+            if late.told_of(probe::until_healthy(address, &health)).await.is_some() {
+                let _ = outbox.send(Message::Event(Event::Healthy { instance }));
+            }
         });
         process.watching = Some(watching.abort_handle());
     }
@@ -149,13 +172,14 @@ impl AppTask {
         let patience = self.shared.settings.start_timeout;
         let outbox = self.outbox.clone();
         let Some(process) = self.processes.get_mut(&instance) else { return };
-        let (port, pid) = (process.port.number(), process.pid.unwrap_or_default());
+        let (port, pid, is_taken_up) = (process.port.number(), process.pid.unwrap_or_default(), process.is_taken_up);
         let watching = tokio::spawn(async move {
             let opening = Opening { port, instance: instance.clone(), pid, path };
-            let event = match tokio::time::timeout(patience, opening.watch()).await {
-                Ok(Opened::Answers) => Event::Healthy { instance },
-                Ok(Opened::Stranger(by)) => Event::PortTaken { instance, port, by },
-                Err(_) => Event::StartTimedOut { instance, seconds: patience.as_secs() },
+            let late = Late { instance: instance.clone(), patience, is_taken_up, outbox: outbox.clone() };
+            let event = match late.told_of(opening.watch()).await {
+                Some(Opened::Answers) => Event::Healthy { instance },
+                Some(Opened::Stranger(by)) => Event::PortTaken { instance, port, by },
+                None => return,
             };
             let _ = outbox.send(Message::Event(event));
         });

@@ -2,6 +2,7 @@
 //! The server's own life, as people steer it: `start`, `stop`, `status`, `restart --server`.
 
 mod background;
+mod busy;
 mod house;
 mod leftovers;
 mod replace;

@@ -175,3 +175,35 @@ fn roots_folder_with_another_users_file_in_it_is_not_served() {
     server.get("/api/apps/other").expect_problem(404, "no_such_app");
     assert!(server.said().contains("belongs to another user, and the app would run as root"), "{}", server.said());
 }
+
+#[test]
+fn roots_folder_that_others_may_change_anywhere_is_not_served_and_tells_what_to_do() {
+    if !is_root() {
+        return;
+    }
+    let (server, folder) = in_a_foreign_folder("command = \"python3 serve.py\"");
+    let lib = folder.join("lib");
+    std::fs::create_dir(&lib).unwrap();
+    std::fs::write(lib.join("part.py"), "").unwrap();
+    give_away(&lib.join("part.py"));
+    let mut server = server.up();
+    let refused = |server: &Server, words: &str| {
+        server.get("/api/apps/other").expect_problem(404, "no_such_app");
+        let said = server.said();
+        assert!(said.contains(words), "no `{words}` in {said}");
+    };
+    let part = lib.canonicalize().unwrap().join("part.py");
+    refused(&server, &format!("`{}` in it belongs to another user, and the app would run as root", part.display()));
+    std::fs::remove_file(&part).unwrap();
+    for (path, mode) in [(folder.join("serve.py"), 0o666), (folder.clone(), 0o777)] {
+        let before = std::fs::metadata(&path).unwrap().permissions();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        server.kill();
+        server.start_again();
+        refused(&server, &format!("`chmod go-w {}` ends that", path.canonicalize().unwrap().display()));
+        std::fs::set_permissions(&path, before).unwrap();
+    }
+    server.kill();
+    server.start_again();
+    server.wait_for_status("other", "running");
+}
