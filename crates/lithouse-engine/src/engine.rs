@@ -255,8 +255,12 @@ impl Engine {
         tokio::spawn(async move {
             let mut minutes = tokio::time::interval(SAVE_USAGE);
             let mut saved = HashMap::new();
-            while !engine.hub.is_finished() {
+            loop {
                 minutes.tick().await;
+                // The minute may have been the last one of this engine, whose database is closed then.
+                if engine.hub.is_finished() {
+                    return;
+                }
                 engine.save_usage(&mut saved).await;
             }
         });
@@ -267,8 +271,11 @@ impl Engine {
         let engine = self.clone();
         tokio::spawn(async move {
             let mut looks = tokio::time::interval(backup::LOOK_EVERY);
-            while !engine.hub.is_finished() {
+            loop {
                 looks.tick().await;
+                if engine.hub.is_finished() {
+                    return;
+                }
                 backup::look(&engine.shared).await;
             }
         });

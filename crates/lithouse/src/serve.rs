@@ -20,6 +20,7 @@ mod wish;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,10 +77,12 @@ pub(crate) async fn run(mut config: Config, source: Source) -> anyhow::Result<()
     let home = Home::open(&config.server.data)
         .with_context(|| format!("could not use `{}` as the data folder", config.server.data.display()))?;
     let start_log = || crate::logging::start(&home, config.log.level.as_str(), config.log.size, config.log.keep);
-    let (lock, doors, taken) = if let Some(predecessor) = predecessor {
+    let (lock, doors, taken, end) = if let Some(predecessor) = predecessor {
+        // The lock tells everybody that we are the server, and whoever reads that may tell us to end at once: that waits until we serve.
+        let end = EndSignals::listen()?;
         let (lock, doors, taken) = predecessor.take_over(&config, &home).await?;
         start_log()?;
-        (lock, doors, Some(taken))
+        (lock, doors, Some(taken), Some(end))
     } else {
         let lock = Lock::take(&home)?;
         start_log()?;
@@ -87,12 +90,12 @@ pub(crate) async fn run(mut config: Config, source: Source) -> anyhow::Result<()
             Some(listener) => TcpListener::from_std(listener).context("could not use the listener")?,
             None => bind(config.server.listen).await?,
         };
-        (lock, Doors { listener, control: control_socket(&home)? }, None)
+        (lock, Doors { listener, control: control_socket(&home)? }, None, None)
     };
     let links = Arc::new(Links::new(config.server.public_base.as_ref(), doors.listener.local_addr()?));
     let (wishes, wanted) = Wishes::new();
     let ground = Ground { config, source, asked, home, gate, doors: Arc::new(doors), links, wishes };
-    serve(&ground, lock, &program, wanted, taken).await
+    serve(&ground, lock, &program, wanted, taken.zip(end)).await
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
@@ -105,20 +108,20 @@ async fn serve(
     mut lock: Lock,
     program: &Program,
     mut wanted: UnboundedReceiver<Wish>,
-    taken: Option<Taken>,
+    taken: Option<(Taken, EndSignals)>,
 ) -> anyhow::Result<()> {
     if background::is_wanted() && taken.is_some() {
         // Our standard error is our predecessor's, which is the log already.
         background::be_on_own();
     }
     let mut house = House::open(ground, ground.config.clone()).await?;
-    // Whoever reads that we listen may tell us to end at once.
-    let mut end = EndSignals::listen()?;
-    let mut elders = if let Some(taken) = taken {
-        taken.serving().await
+    let (mut elders, mut end) = if let Some((taken, end)) = taken {
+        (taken.serving().await, end)
     } else {
+        // Whoever reads that we listen may tell us to end at once.
+        let end = EndSignals::listen()?;
         announce(&ground.config, &house.engine, &ground.home, &ground.links, ground.gate)?;
-        Vec::new()
+        (Vec::new(), end)
     };
     if background::is_wanted() {
         background::be_on_own();
@@ -132,20 +135,37 @@ async fn serve(
                 Some(Wish::Stop) | None => break,
             },
         };
-        let replaced = tokio::select! {
-            replaced = replace::replace(ground, &mut house, &mut lock, program, &mut elders) => replaced?,
-            () = end.told() => break,
+        let begun = tokio::select! {
+            begun = replace::begin(ground, &house, program, &mut elders) => begun,
+            () = wish::told(&mut end, &mut wanted) => break,
+        };
+        let mut is_told = false;
+        let replaced = match begun {
+            Ok(begun) => {
+                let mut finishing = pin!(begun.finish(ground, &mut house, &mut lock));
+                loop {
+                    tokio::select! {
+                        replaced = finishing.as_mut() => break replaced?,
+                        () = wish::told(&mut end, &mut wanted), if !is_told => is_told = true,
+                    }
+                }
+            }
+            Err(error) => Err(error),
         };
         match replaced {
             Ok((successor, replacement)) => {
                 // Whoever asked may have gone.
                 let _ = answer.send(Ok(replacement));
                 drop(lock);
-                return linger::linger(&ground.home, house, successor, &mut end).await;
+                is_told |= wish::close(&mut wanted);
+                return linger::linger(&ground.home, house, successor, &mut end, is_told).await;
             }
             Err(error) => {
                 tracing::warn!(error = %error, "the server was not replaced");
                 let _ = answer.send(Err(error));
+                if is_told {
+                    break;
+                }
             }
         }
     }

@@ -21,8 +21,17 @@ const LONGEST: Duration = Duration::from_secs(600);
 /// How often it is looked whether all are gone.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Carries what is there to its end.
-pub(super) async fn linger(home: &Home, house: House, successor: Successor, end: &mut EndSignals) -> anyhow::Result<()> {
+/// Carries what is there to its end. `is_told`: to end, before the successor served, which is the one to end then.
+pub(super) async fn linger(
+    home: &Home,
+    house: House,
+    successor: Successor,
+    end: &mut EndSignals,
+    mut is_told: bool,
+) -> anyhow::Result<()> {
+    if is_told {
+        terminate(lock::holder(home).unwrap_or(successor.pid));
+    }
     let began = Instant::now();
     let carrying = async {
         while began.elapsed() < LONGEST && !house.is_idle() {
@@ -32,7 +41,6 @@ pub(super) async fn linger(home: &Home, house: House, successor: Successor, end:
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
-    let mut is_told = false;
     tokio::select! {
         () = carrying => {}
         () = successor.is_wanted_gone() => {}
@@ -54,10 +62,9 @@ fn has_keeper_of_its_own() -> bool {
 
 /// Stands for the servers that come after us, for a terminal or a container that knows this process alone: passes on what it is told,
 /// and ends with the last of them.
-async fn stand_for(home: &Home, successor: Successor, end: &mut EndSignals, mut is_told: bool) -> anyhow::Result<()> {
+async fn stand_for(home: &Home, mut successor: Successor, end: &mut EndSignals, mut is_told: bool) -> anyhow::Result<()> {
     let first = successor.pid;
-    let mut child = successor.into_child();
-    let mut waiting = Box::pin(async move { child.wait().await });
+    let mut waiting = Box::pin(async move { successor.ended().await });
     let mut status = None;
     let mut passed_on_to = None;
     loop {
@@ -65,10 +72,7 @@ async fn stand_for(home: &Home, successor: Successor, end: &mut EndSignals, mut 
         let current = lock::holder(home).unwrap_or(first);
         if is_told && passed_on_to != Some(current) {
             passed_on_to = Some(current);
-            if let Some(pid) = i32::try_from(current).ok().and_then(Pid::from_raw) {
-                // One that has ended is seen to have ended in the next turn.
-                let _ = rustix::process::kill_process(pid, Signal::TERM);
-            }
+            terminate(current);
         }
         tokio::select! {
             () = end.told() => (is_told, passed_on_to) = (true, None),
@@ -80,5 +84,12 @@ async fn stand_for(home: &Home, successor: Successor, end: &mut EndSignals, mut 
         {
             return if status.success() { Ok(()) } else { bail!("the server ended: {status}") };
         }
+    }
+}
+
+/// Passes on that the server is told to end. One that has ended already is seen to have ended by whoever waits for it.
+fn terminate(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = rustix::process::kill_process(pid, Signal::TERM);
     }
 }

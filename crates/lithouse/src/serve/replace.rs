@@ -10,39 +10,56 @@ use super::predecessor::prune;
 use super::successor::{NotReplaced, Program, Successor};
 use super::talk::Talk;
 use super::wish::Replacement;
+use crate::config::Config;
+use crate::edge::Held;
 
-/// Lets a successor take the place. An error is the end of this server: what it let go of could not be taken back.
-pub(super) async fn replace(
+/// A successor that is ready, and a server that begins nothing any more. Dropped, everything is as it was before.
+pub(super) struct Begun {
+    successor: Successor,
+    held: Held,
+    /// What was last taken counts, if everything has to be taken back.
+    good: Config,
+}
+
+/// Gets a successor ready to take the place. May be dropped at any moment.
+pub(super) async fn begin(
     ground: &Ground,
-    house: &mut House,
-    lock: &mut Lock,
+    house: &House,
     program: &Program,
     elders: &mut Vec<Talk>,
-) -> anyhow::Result<Result<(Successor, Replacement), NotReplaced>> {
+) -> Result<Begun, NotReplaced> {
     prune(elders).await;
     let data = ground.home.root().to_owned();
-    let ready = Successor::ready(program, data, ground.asked, &ground.doors, elders).await;
-    let mut successor = match ready {
-        Ok(successor) => successor,
-        Err(error) => return Ok(Err(error)),
-    };
+    let successor = Successor::ready(program, data, ground.asked, &ground.doors, elders).await?;
     tracing::info!(successor.pid, successor.version, "handing over");
     let held = house.hold().await;
-    // What was last taken counts, if everything has to be taken back.
-    let good = house.refresher.good().await;
-    let began = Instant::now();
-    house.let_go().await;
-    let handed = successor.hand_over(lock).await;
-    house.give_way(held).await;
-    match handed {
-        Ok(()) => {
-            let replacement = Replacement { pid: successor.pid, version: successor.version.clone(), gap: began.elapsed() };
-            Ok(Ok((successor, replacement)))
-        }
-        Err(error) => {
-            lock.sign();
-            *house = House::open(ground, good).await?;
-            Ok(Err(error))
+    Ok(Begun { successor, held, good: house.refresher.good().await })
+}
+
+impl Begun {
+    /// Hands over. Must not be dropped: halfway nobody, or two, would have the data folder. An error is the end of this server: what
+    /// it let go of could not be taken back.
+    pub(super) async fn finish(
+        self,
+        ground: &Ground,
+        house: &mut House,
+        lock: &mut Lock,
+    ) -> anyhow::Result<Result<(Successor, Replacement), NotReplaced>> {
+        let Self { mut successor, held, good } = self;
+        let began = Instant::now();
+        house.let_go().await;
+        let handed = successor.hand_over(lock).await;
+        house.give_way(held).await;
+        match handed {
+            Ok(()) => {
+                let replacement = Replacement { pid: successor.pid, version: successor.version.clone(), gap: began.elapsed() };
+                Ok(Ok((successor, replacement)))
+            }
+            Err(error) => {
+                lock.sign();
+                *house = House::open(ground, good).await?;
+                Ok(Err(error))
+            }
         }
     }
 }

@@ -64,10 +64,11 @@ impl Program {
     }
 }
 
-/// A successor on its way.
+/// A successor on its way. Dropped before it serves, it is ended: it has our listeners already.
 #[derive(Debug)]
 pub(super) struct Successor {
     child: Child,
+    serves: bool,
     talk: Talk,
     said: Option<JoinHandle<String>>,
     pub(super) pid: u32,
@@ -119,7 +120,7 @@ impl Successor {
             }
             String::from_utf8_lossy(&said).trim().to_owned()
         });
-        Ok(Self { child, talk, said: Some(said), pid: 0, version: String::new() })
+        Ok(Self { child, serves: false, talk, said: Some(said), pid: 0, version: String::new() })
     }
 
     /// Why it ended instead of being ready.
@@ -145,6 +146,7 @@ impl Successor {
         match tokio::time::timeout(SERVING_WITHIN, handed).await {
             Ok(Ok(Some((Word::Serving, _)))) => {
                 // From here on it lives for itself.
+                self.serves = true;
                 return Ok(());
             }
             Ok(Ok(_)) => {}
@@ -168,8 +170,17 @@ impl Successor {
         }
     }
 
-    /// Leaves it to itself.
-    pub(super) fn into_child(self) -> Child {
-        self.child
+    /// Waits for its end.
+    pub(super) async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+}
+
+impl Drop for Successor {
+    fn drop(&mut self) {
+        if !self.serves {
+            // One that has ended needs no ending.
+            let _ = self.child.start_kill();
+        }
     }
 }

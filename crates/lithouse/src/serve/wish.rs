@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::signals::EndSignals;
 use super::successor::NotReplaced;
 
 /// One server in the place of another.
@@ -51,4 +52,35 @@ impl Wishes {
         let _ = self.0.send(Wish::Replace(answer));
         answered.await.unwrap_or(Err(NotReplaced::Busy))
     }
+}
+
+/// Waits until the server is told to end, by a signal or a wish, while a replacement is under way. A further one is refused at once.
+pub(super) async fn told(end: &mut EndSignals, wanted: &mut mpsc::UnboundedReceiver<Wish>) {
+    loop {
+        tokio::select! {
+            () = end.told() => return,
+            wish = wanted.recv() => match wish {
+                Some(Wish::Replace(answer)) => refuse(answer),
+                Some(Wish::Stop) | None => return,
+            },
+        }
+    }
+}
+
+/// Takes no further wish, and refuses those that wait. Whether one of them was to end.
+pub(super) fn close(wanted: &mut mpsc::UnboundedReceiver<Wish>) -> bool {
+    wanted.close();
+    let mut is_told = false;
+    while let Ok(wish) = wanted.try_recv() {
+        match wish {
+            Wish::Replace(answer) => refuse(answer),
+            Wish::Stop => is_told = true,
+        }
+    }
+    is_told
+}
+
+fn refuse(answer: oneshot::Sender<Replaced>) {
+    // Whoever asked may have gone.
+    let _ = answer.send(Err(NotReplaced::Busy));
 }

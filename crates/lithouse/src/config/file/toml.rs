@@ -4,19 +4,20 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Malformed, Node, NodeKind, Table, position};
+use super::{Lines, Malformed, Node, NodeKind, Table};
 
 pub(super) fn parse(text: &str) -> Result<Table, Malformed> {
+    let lines = Lines::of(text);
     match DeTable::parse(text) {
-        Ok(table) => Ok(table_of(text, table.get_ref())),
+        Ok(table) => Ok(table_of(&lines, table.get_ref())),
         Err(error) => {
-            let (line, column) = position(text, error.span().map_or(0, |span| span.start));
+            let (line, column) = lines.position(error.span().map_or(0, |span| span.start));
             Err(Malformed { line, column, message: error.message().replace('\n', ", ") })
         }
     }
 }
 
-fn table_of(text: &str, table: &DeTable<'_>) -> Table {
+fn table_of(text: &Lines<'_>, table: &DeTable<'_>) -> Table {
     let mut entries: Vec<_> = table.iter().collect();
     entries.sort_by_key(|(key, _)| key.span().start);
     let entry =
@@ -28,7 +29,7 @@ fn key_of<'a>(key: &'a Spanned<std::borrow::Cow<'_, str>>) -> &'a str {
     key.get_ref()
 }
 
-fn node(text: &str, offset: usize, value: &DeValue<'_>) -> Node {
+fn node(text: &Lines<'_>, offset: usize, value: &DeValue<'_>) -> Node {
     let kind = match value {
         DeValue::String(value) => NodeKind::Text(value.clone().into_owned()),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
@@ -41,7 +42,7 @@ fn node(text: &str, offset: usize, value: &DeValue<'_>) -> Node {
         DeValue::Array(items) => NodeKind::List(items.iter().map(|item| node(text, item.span().start, item.get_ref())).collect()),
         DeValue::Table(table) => NodeKind::Table(table_of(text, table)),
     };
-    Node { line: position(text, offset).0, kind }
+    Node { line: text.line(offset), kind }
 }
 
 #[cfg(test)]

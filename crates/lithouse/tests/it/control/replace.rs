@@ -5,14 +5,14 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use lithouse_testkit::wait_until_blocking;
 
 use super::house::{House, finish};
-use crate::server::{HELLO, PATIENCE, STREAMLIT, Server, is_alive};
+use crate::server::{HELLO, PATIENCE, STREAMLIT, Server, is_alive, signal};
 
 const ROUNDS: usize = 10;
 
@@ -341,4 +341,58 @@ fn a_server_in_the_foreground_stands_for_its_successors_and_ends_with_them() {
     assert!(server.stop().success());
     assert!(!is_alive(before));
     assert_eq!(server.processes(), []);
+}
+
+#[test]
+fn whoever_tells_the_server_to_end_while_it_is_replaced_ends_it_and_its_successor() {
+    // Delays across the whole replacement, the same ones in each run.
+    let mut state = 20_260_421_u32;
+    let house = House::new();
+    let mut taken_over = 0;
+    for round in 0..10 {
+        house.run("start").code(0);
+        let first = house.pid();
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let delay = Duration::from_millis(u64::from(state >> 16) % 200);
+        let mut replacing = house.command();
+        replacing.args(["restart", "--server"]).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut replacing = replacing.spawn().unwrap();
+        // The moment is what this is about.
+        std::thread::sleep(delay);
+        let holder = std::fs::read_to_string(house.data().join("lithouse.lock")).unwrap();
+        if let Ok(pid) = holder.trim().parse::<u32>() {
+            taken_over += u32::from(pid != first);
+            signal(pid, "TERM");
+        } else {
+            // It is being written at this very moment.
+            signal(first, "TERM");
+        }
+        // What became of the wish depends on the moment.
+        replacing.wait().unwrap();
+        let what = format!("round {round}, after {delay:?}: every server is gone");
+        wait_until_blocking(&what, PATIENCE, || if house.servers().is_empty() { Ok(()) } else { Err(house.servers()) });
+        house.run("status").code(3).says("no server runs");
+        assert!(!house.data().join("control.sock").exists());
+    }
+    eprintln!("{taken_over} successors were told themselves");
+}
+
+#[test]
+fn of_several_replacements_at_once_one_happens_and_the_others_are_told_so_at_once() {
+    let house = House::new().started();
+    let first = house.pid();
+    let runs: Vec<_> = std::thread::scope(|scope| {
+        let asking: Vec<_> = (0..5).map(|_| scope.spawn(|| house.run("restart --server"))).collect();
+        asking.into_iter().map(|asking| asking.join().unwrap()).collect()
+    });
+    let replaced = runs.iter().filter(|run| run.code == Some(0)).count();
+    assert!(replaced >= 1, "{runs:#?}");
+    for run in runs.iter().filter(|run| run.code != Some(0)) {
+        assert!(run.stderr.starts_with("error: the server is being replaced or stopped already\n"), "{runs:#?}");
+    }
+    assert_ne!(house.pid(), first);
+    wait_until_blocking("one server is left", PATIENCE, || {
+        let servers = house.servers();
+        if servers == [house.pid()] { Ok(()) } else { Err(servers) }
+    });
 }
