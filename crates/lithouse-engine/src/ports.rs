@@ -25,7 +25,9 @@ pub struct NoFreePort {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PortInUse {
     /// Another process of ours has it.
-    #[error("port {0} is in use by another app of this server, which gets another one when it is restarted")]
+    #[error(
+        "port {0} is in use by another app of this server; restart that app, which gives it back, or give this one another port"
+    )]
     Ours(u16),
     /// Somebody else has it.
     #[error("port {port} is in use by {by}; end that program, or give the app another port")]

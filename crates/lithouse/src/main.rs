@@ -11,6 +11,7 @@ mod config;
 mod docs;
 mod edge;
 mod logging;
+mod plain;
 mod portal;
 mod refresh;
 mod serve;

@@ -16,14 +16,13 @@ use lithouse_engine::engine::Engine;
 use tokio::io::AsyncWriteExt;
 
 use super::problem::{Code, Problem, disk};
+use crate::plain::{self, LONGEST_DESCRIPTION, LONGEST_NAME};
 
 pub(super) use schema::{AppUpload, ReleaseUpload};
 
 const LARGEST_REQUIREMENTS: u64 = 1 << 20;
 const LARGEST_SCRIPT: u64 = 16 << 20;
 const LARGEST_BUNDLE: u64 = 1 << 30;
-const LONGEST_NAME: usize = 200;
-const LONGEST_DESCRIPTION: usize = 10_000;
 
 /// What is uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,16 +126,16 @@ async fn receive_field(upload: &mut Upload, name: &str, field: Field<'_>, purpos
 }
 
 pub(super) fn check_name(name: &str) -> Result<(), Problem> {
-    if name.trim().is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-        let detail = format!("a name is one line of 1 to {LONGEST_NAME} characters");
+    if !plain::is_name(name) {
+        let detail = format!("a name is one line of 1 to {LONGEST_NAME} characters, without invisible ones");
         return Err(Problem::new(Code::InvalidName, detail));
     }
     Ok(())
 }
 
 pub(super) fn check_description(description: &str) -> Result<(), Problem> {
-    if description.chars().count() > LONGEST_DESCRIPTION {
-        let detail = format!("a description has {LONGEST_DESCRIPTION} characters at most");
+    if !plain::is_description(description) {
+        let detail = format!("a description has {LONGEST_DESCRIPTION} characters at most, without invisible ones");
         return Err(Problem::new(Code::InvalidDescription, detail));
     }
     Ok(())

@@ -52,7 +52,7 @@ pub(super) fn tell(pages: &[Json], columns: Columns) -> Result<(), Failure> {
         return Ok(());
     }
     output::line(&table(&apps, columns).render())?;
-    for app in apps.iter().filter(|app| !app.is_serving()) {
+    for app in &apps {
         if let Some(reason) = &app.reason {
             output::note(&format!("`{}` {}: {}", app.label(), app.claim(), output::plain(reason)));
         }

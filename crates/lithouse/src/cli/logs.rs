@@ -32,7 +32,7 @@ pub(super) struct LogsArgs {
 pub(super) async fn run(client: &Client, args: &LogsArgs) -> Result<(), Failure> {
     let stream = if args.build { "build" } else { "run" };
     let path = args.app.path(&format!("/logs?tail={}&stream={stream}", args.lines));
-    let print = |line: &str| if args.json { output::line(&LogLine::parse(line).to_json()) } else { output::line(line) };
+    let print = |line: &str| if args.json { output::line(&LogLine::parse(line).to_json()) } else { output::foreign_line(line) };
     if args.follow {
         let mut events = client.events(&format!("{path}&follow=true")).await?;
         while let Some(line) = events.next().await? {

@@ -6,7 +6,7 @@ mod human;
 mod json;
 mod table;
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 pub(super) use colour::Paint;
 pub(super) use human::{Moment, age, share, size};
@@ -14,6 +14,7 @@ pub(super) use json::indent;
 pub(super) use table::{Cell, Table};
 
 use super::failure::Failure;
+pub(super) use crate::plain::plain;
 
 /// Writes data and a line end.
 pub(super) fn line(text: &str) -> Result<(), Failure> {
@@ -37,10 +38,48 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// A text of somebody else's that cannot move the cursor, change colours or turn the direction of writing.
-pub(super) fn plain(text: &str) -> String {
-    let is_harmful = |character: char| {
-        character.is_control() || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|character| if is_harmful(character) { ' ' } else { character }).collect()
+/// Writes a line of somebody else's data: for a person at a terminal made harmless, for a program as it is.
+pub(super) fn foreign_line(text: &str) -> Result<(), Failure> {
+    if io::stdout().is_terminal() { line(&coloured(text)) } else { line(text) }
+}
+
+/// A text of somebody else's, harmless but for the colours that it has.
+fn coloured(text: &str) -> String {
+    let mut shown = String::new();
+    let mut is_painted = false;
+    for (number, piece) in text.split("\x1b[").enumerate() {
+        let end = piece.find(|each: char| !each.is_ascii_digit() && each != ';').filter(|_| number > 0);
+        match end.and_then(|end| Some((&piece[..end], piece[end..].strip_prefix('m')?))) {
+            Some((codes, rest)) => {
+                shown += &["\x1b[", codes, "m", &plain(rest)].concat();
+                is_painted = true;
+            }
+            None if number > 0 => shown += &["  ", &plain(piece)].concat(),
+            None => shown += &plain(piece),
+        }
+    }
+    // What is written after it is not the app's.
+    if is_painted {
+        shown += "\x1b[0m";
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_an_app_writes_only_its_colours_reach_the_terminal() {
+        for (text, shown) in [
+            ("plain ü", "plain ü"),
+            ("\x1b[1;31mred\x1b[0m text", "\x1b[1;31mred\x1b[0m text\x1b[0m"),
+            ("a\x1b[2Jb\x1b]0;title\x07c", "a  2Jb ]0;title c"),
+            ("a\x1b[?25lb\x1b[31", "a  ?25lb  31"),
+            ("\x1b[31\u{202e}m\rx\u{9b}2J", "  31 m x 2J"),
+            ("m[0m", "m[0m"),
+        ] {
+            assert_eq!(coloured(text), shown, "{text:?}");
+        }
+    }
 }

@@ -13,13 +13,13 @@ use super::declare::section;
 use super::file::Node;
 use super::layers::Scope;
 use super::limits::LimitsOfApp;
-use super::reader::{Folder, Label, Maybe, OneOf, Port, ShellLine, Slug, Switch, Text, Word};
+use super::reader::{Folder, Maybe, OneOf, Port, Prose, ShellLine, Slug, Switch, Title, Word};
 
 section! {
     /// An app that the configuration names. The older `config.json` has the same table, under `apps`.
     pub(crate) struct App in "apps.<key>" {
         /// What people read.
-        name: String as Label {
+        name: String as Title {
             default: Found("the key", |around| around.app.clone()),
         }
         /// Its name in addresses; `/sales/` is read as `sales`.
@@ -39,7 +39,7 @@ section! {
             default: Found("one of `hosting.port_range`", |_| None),
         }
         /// A sentence or two about it.
-        description: String as Text {
+        description: String as Prose {
             default: Default(""),
         }
         /// Whether it is started again when it crashed.

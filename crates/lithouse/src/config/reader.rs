@@ -20,7 +20,7 @@ pub(super) use amount::{Count, Number, Seconds, Share, Size, Switch};
 pub(super) use list::{ImportNames, Requirements};
 pub(crate) use port_range::PortRange;
 pub(super) use port_range::Ports;
-pub(super) use text::{Folder, Label, Name, Program, ShellLine, Slug, Text};
+pub(super) use text::{Folder, Name, Program, Prose, ShellLine, Slug, Text, Title};
 pub(crate) use word::Nothing;
 pub(super) use word::{NotYet, OneOf, Word};
 

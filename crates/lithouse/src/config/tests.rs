@@ -274,6 +274,24 @@ fn a_wrong_value_is_told_with_its_place_and_what_would_be_right() {
 }
 
 #[test]
+fn an_app_is_called_what_the_api_would_take_too() {
+    for name in ["", "a\\u0000b", "a\\nb", "a\\u202Eb", "a\\u2066b", &"a".repeat(201)] {
+        let said = wrong(&format!("[apps.sales]\nname = \"{name}\"\n"));
+        assert!(said.contains("lithouse.toml:2: `apps.sales.name` is set to"), "{said}");
+        assert!(said.contains("a name is one line of 1 to 200 characters"), "{said}");
+    }
+    for description in ["a\\u0000b", "a\\u001bb", "a\\u202Eb"] {
+        let said = wrong(&format!("[apps.sales]\ndescription = \"{description}\"\n"));
+        assert!(said.contains("a description has 10000 characters at most"), "{said}");
+        let older = format!("{{\"apps\": {{\"sales\": {{\"description\": \"{description}\"}}}}}}");
+        let place = Place::with(&[("config.json", &older)]);
+        assert!(place.resolved(&[], &[]).unwrap_err().contains("a description has 10000"));
+    }
+    let place = Place::with(&[("lithouse.toml", "[apps.sales]\ndescription = \"one\\ntwo\"\n")]);
+    assert!(place.resolved(&[], &[]).is_ok());
+}
+
+#[test]
 fn a_wrong_variable_or_flag_is_named() {
     let place = Place::with(&[]);
     for (name, text, problem) in [

@@ -18,6 +18,7 @@ use super::{Gate, Wishes, progress, say, watch};
 use crate::api::{self, Links, Site};
 use crate::config::{Config, Source};
 use crate::edge::{AccessLog, Edge, Held, Hold};
+use crate::plain::plain;
 use crate::refresh::Refresher;
 use crate::server::{self, Doors, Stop};
 
@@ -69,7 +70,7 @@ impl House {
         let (stop, tasks) = (Stop::default(), TaskTracker::new());
         let serving = tokio::spawn(server::run(Arc::clone(&edge), Arc::clone(doors), stop.clone(), tasks.clone()));
         for PassedOver { name, reason } in found.passed_over.iter().chain(&outcome.passed_over) {
-            say::warn(&format!("not served: `{name}`: {reason}"));
+            say::warn(&plain(&format!("not served: `{name}`: {reason}")));
         }
         let (watched, is_watched) = (refresher.clone(), config.hosting.watch);
         let watch = async move {

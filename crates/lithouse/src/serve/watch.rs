@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use lithouse_engine::engine::{Outcome, Revive};
 
 use super::say;
+use crate::plain::plain;
 use crate::refresh::{Refreshed, Refresher};
 
 /// The shortest pause between two looks. A change is taken once two looks have seen the same.
@@ -42,11 +43,15 @@ pub(super) async fn run(refresher: Refresher) {
 async fn take(refresher: &Refresher) {
     match refresher.refresh(Revive::No).await {
         Ok(Refreshed { outcome, later }) => {
-            lines(&outcome).iter().for_each(|line| say::note(line));
-            for app in &outcome.passed_over {
-                say::warn(&format!("not served: `{}`: {}", app.name, app.reason));
+            for line in lines(&outcome) {
+                say::note(&plain(&line));
             }
-            later.iter().for_each(|name| say::note(&format!("`{name}` counts from the next start")));
+            for app in &outcome.passed_over {
+                say::warn(&plain(&format!("not served: `{}`: {}", app.name, app.reason)));
+            }
+            for name in later {
+                say::note(&format!("`{name}` counts from the next start"));
+            }
         }
         Err(error) => {
             say::warn(&format!("a change could not be taken, and the server goes on as it is\nerror: {error}"));

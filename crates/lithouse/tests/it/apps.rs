@@ -116,6 +116,8 @@ fn apps_are_listed_found_by_key_renamed_and_described() {
     assert_eq!(server.app("sales")["name"], "Sales 2026");
     server.patch("/api/apps/sales", &json!({"nmae": "x"})).expect_problem(400, "invalid_field");
     server.patch("/api/apps/sales", &json!({"name": ""})).expect_problem(400, "invalid_name");
+    server.patch("/api/apps/sales", &json!({"name": "a\u{202e}b"})).expect_problem(400, "invalid_name");
+    server.patch("/api/apps/sales", &json!({"description": "a\0b"})).expect_problem(400, "invalid_description");
     assert!(server.get("/").expect(200).text().contains("Sales 2026"));
 }
 

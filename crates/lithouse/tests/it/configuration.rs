@@ -12,8 +12,12 @@ fn a_server_goes_by_the_file_of_its_folder_and_by_the_apps_that_lie_there() {
     let stray = server.folder().join("apps/Not A Key");
     std::fs::create_dir_all(&stray).unwrap();
     std::fs::write(stray.join("app.py"), "").unwrap();
+    let steering = server.folder().join("apps/Up\x1b[2J");
+    std::fs::create_dir_all(&steering).unwrap();
+    std::fs::write(steering.join("app.py"), "").unwrap();
     let server = server.up();
     let said = server.said();
+    assert!(said.contains("not served: `apps/Up [2J`: "), "{said:?}");
     assert!(said.contains("not served: `apps/Not A Key`: a key starts with"), "{said}");
     assert!(
         said.contains("warning: snippets.sandbox is `none`: a snippet can do all that the user of this server can"),

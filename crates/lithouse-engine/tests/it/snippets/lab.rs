@@ -153,7 +153,7 @@ pub(crate) fn use_built_environment(home: &Home) {
     let built = built();
     let key = fs::read_dir(built.join("envs")).expect("environments").flatten().next().expect("an environment");
     std::os::unix::fs::symlink(key.path(), home.envs().join(key.file_name())).expect("a link");
-    fs::create_dir(home.snippets()).expect("a folder");
+    fs::create_dir_all(home.snippets()).expect("a folder");
     fs::copy(built.join("snippets/environment.json"), home.snippets().join("environment.json")).expect("a record");
 }
 

@@ -281,7 +281,7 @@ fn the_environment_of_snippets_is_not_collected() {
             r#"{"python": "3.12.1", "implementation": "cpython", "platform": "p", "uv": "1", "created": "2026-01-01T00:00:00Z"}"#;
         fs::write(home.envs().join(key).join("lithouse.json"), marker).unwrap();
     }
-    fs::create_dir(home.snippets()).unwrap();
+    fs::create_dir_all(home.snippets()).unwrap();
     fs::write(home.snippets().join("environment.json"), format!(r#"{{"environment": "{kept}", "requirements": ["numpy"]}}"#))
         .unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();

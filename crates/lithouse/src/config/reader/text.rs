@@ -10,6 +10,7 @@ use serde_json::Value as Json;
 use super::{Reader, Wrong};
 use crate::config::file::{Node, NodeKind};
 use crate::config::layers::Scope;
+use crate::plain::{self, LONGEST_DESCRIPTION, LONGEST_NAME};
 
 /// Any text.
 pub(in crate::config) struct Text;
@@ -34,14 +35,14 @@ impl Reader for Text {
     }
 }
 
-/// What people read as a name.
-pub(in crate::config) struct Label;
+/// What people call an app.
+pub(in crate::config) struct Title;
 
-impl Reader for Label {
+impl Reader for Title {
     type Value = String;
 
     fn expected() -> String {
-        Text::expected()
+        format!("a name is one line of 1 to {LONGEST_NAME} characters, without invisible ones")
     }
 
     fn example() -> &'static str {
@@ -49,11 +50,35 @@ impl Reader for Label {
     }
 
     fn of_text(text: &str) -> Result<String, Wrong> {
-        not_blank(text, "a name has letters", "leave it out for the key")
+        let name = not_blank(text, "a name has letters", "leave it out for the key")?;
+        if plain::is_name(&name) { Ok(name) } else { Err(Wrong::Form) }
     }
 
     fn show(value: &String) -> Json {
-        Text::show(value)
+        value.as_str().into()
+    }
+}
+
+/// What people say of an app.
+pub(in crate::config) struct Prose;
+
+impl Reader for Prose {
+    type Value = String;
+
+    fn expected() -> String {
+        format!("a description has {LONGEST_DESCRIPTION} characters at most, without invisible ones")
+    }
+
+    fn example() -> &'static str {
+        "\"What the region sold\""
+    }
+
+    fn of_text(text: &str) -> Result<String, Wrong> {
+        if plain::is_description(text) { Ok(text.to_owned()) } else { Err(Wrong::Form) }
+    }
+
+    fn show(value: &String) -> Json {
+        value.as_str().into()
     }
 }
 

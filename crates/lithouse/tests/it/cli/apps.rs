@@ -59,6 +59,19 @@ apps     2 running, 1 stopped
     older.run("status").await.code(0).prints("").says("no apps yet");
 }
 
+#[tokio::test]
+async fn why_a_running_app_does_nothing_is_told() {
+    let halted = json!({"reason": "its processes are halted by SIGSTOP"});
+    let server = Server::new(move |asked| match asked.line.as_str() {
+        "GET /api/server" => answer(200, &facts()),
+        _ => answer(200, &json!({"apps": [with(app("sales", "running"), &halted), app("b", "running")], "next": null})),
+    });
+    for verb in ["apps", "status"] {
+        let told = server.run(verb).await.code(0).says("`sales` is running: its processes are halted by SIGSTOP\n");
+        assert!(!told.stderr.contains("`b`"), "{told:#?}");
+    }
+}
+
 fn facts() -> serde_json::Value {
     json!({
         "pid": 7, "version": "1.2.3", "started_at": "2999-01-01T00:00:00Z", "listen": "127.0.0.1:8080",

@@ -81,3 +81,14 @@ async fn an_upload_shows_its_progress_and_clears_it_away() {
     assert!(seen.contains("uploading "), "{seen:?}");
     assert!(seen.ends_with("http://127.0.0.1:8080/apps/sales/\r\n"), "{seen:?}");
 }
+
+#[tokio::test]
+async fn what_an_app_wrote_cannot_steer_the_terminal_of_whoever_reads_its_log() {
+    let log = "2026-01-02T03:04:05.678Z run | \x1b[2J\x1b]0;title\x07 \x1b[31mred\x1b[0m\n";
+    let server = Server::new(move |_| typed(200, "text/plain; charset=utf-8", log.into()));
+    let (ended, seen) = on_terminal(&lithouse_of(server.data(), "logs sales"), "").await;
+    assert_eq!(ended, Some(0), "{seen}");
+    assert!(!seen.contains("\x1b[2J") && !seen.contains("\x1b]") && !seen.contains('\x07'), "{seen:?}");
+    assert!(seen.contains("\x1b[31mred\x1b[0m"), "{seen:?}");
+    server.run("logs sales").await.code(0).prints(log);
+}
