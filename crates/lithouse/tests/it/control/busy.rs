@@ -19,7 +19,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.path.endswith('/slow'):
             open('asked', 'w').close()
             while not os.path.exists('go'):
-                time.sleep(0.02)
+                time.sleep(0.02)  # between two looks at what the test does
         body = b'done'
         self.send_response(200)
         self.send_header('Content-Length', str(len(body)))
