@@ -127,7 +127,8 @@ pub(crate) struct Sight {
 }
 
 impl Sight {
-    fn of(config: &Config) -> Self {
+    /// What there is now. It blocks.
+    pub(crate) fn of(config: &Config) -> Self {
         let files = config.places().iter().map(|file| std::fs::read(file).ok()).collect();
         match apps(config) {
             Ok(found) => Self {

@@ -77,9 +77,11 @@ impl Search {
             return Some(By::Owner);
         }
         let holds_code = facts.is_file() || facts.is_dir();
-        // People's own groups are theirs alone on many systems; root's files are nobody else's.
-        let by_group = self.us == 0 && facts.gid() != 0 && facts.mode() & GROUP_WRITES != 0;
-        (holds_code && (by_group || facts.mode() & OTHERS_WRITE != 0)).then_some(By::Mode)
+        // Root's rights are what others must not get by a folder. What an ordinary user opens to others is that user's choice, and
+        // some file systems show every mode as open.
+        let by_group = facts.gid() != 0 && facts.mode() & GROUP_WRITES != 0;
+        let by_mode = by_group || facts.mode() & OTHERS_WRITE != 0;
+        (self.us == 0 && holds_code && by_mode).then_some(By::Mode)
     }
 
     fn is_ours(&self, facts: &Metadata) -> bool {
@@ -111,6 +113,11 @@ mod tests {
         symlink("/tmp", folder.join("tmp")).unwrap();
         symlink("nowhere", folder.join("broken")).unwrap();
         assert_eq!(find(folder, us), None);
+        if us != 0 {
+            set(folder, 0o777);
+            assert_eq!(find(folder, us), None, "an ordinary user's modes are that user's choice");
+            return;
+        }
         for name in ["", "app.py", "data.csv", "lib", "lib/deep", "lib/deep/part.py", "lib/deep/__pycache__", "venv"] {
             let path = if name.is_empty() { folder.to_owned() } else { folder.join(name) };
             let mode = std::fs::metadata(&path).unwrap().mode();

@@ -19,7 +19,7 @@ use crate::api::{self, Links, Site};
 use crate::config::{Config, Source};
 use crate::edge::{AccessLog, Edge, Held, Hold};
 use crate::plain::plain;
-use crate::refresh::Refresher;
+use crate::refresh::{Refresher, Sight};
 use crate::server::{self, Doors, Stop};
 
 /// How long answers in the making may take once the server is told to end.
@@ -56,6 +56,7 @@ impl House {
     /// Takes up everything in the data folder, whose lock is held, with the apps of this configuration, and begins to accept.
     pub(super) async fn open(ground: &Ground, good: Config) -> anyhow::Result<Self> {
         let Ground { config, home, doors, links, .. } = ground;
+        let seen = config.hosting.watch.then(|| Sight::of(&good));
         let found = super::found_apps(&good)?;
         let engine = Engine::open(home.clone(), super::settings(config, links.listen)?, found.apps).await;
         let (engine, outcome) = engine.map_err(|error| super::not_opened(error, home))?;
@@ -72,10 +73,10 @@ impl House {
         for PassedOver { name, reason } in found.passed_over.iter().chain(&outcome.passed_over) {
             say::warn(&plain(&format!("not served: `{name}`: {reason}")));
         }
-        let (watched, is_watched) = (refresher.clone(), config.hosting.watch);
+        let watched = refresher.clone();
         let watch = async move {
-            if is_watched {
-                watch::run(watched).await;
+            if let Some(seen) = seen {
+                watch::run(watched, seen).await;
             }
         };
         let beside = [tokio::spawn(progress::run(engine.clone(), say::note)), tokio::spawn(watch)].map(AbortOnDropHandle::new);

@@ -10,7 +10,7 @@ use lithouse_engine::engine::{Outcome, Revive};
 
 use super::say;
 use crate::plain::plain;
-use crate::refresh::{Refreshed, Refresher};
+use crate::refresh::{Refreshed, Refresher, Sight};
 
 /// The shortest pause between two looks. A change is taken once two looks have seen the same.
 const PAUSE: Duration = Duration::from_millis(900);
@@ -19,9 +19,8 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// Between the two, a look may take one part in so many of our time.
 const SHARE: u32 = 20;
 
-/// Looks for ever.
-pub(super) async fn run(refresher: Refresher) {
-    let mut taken = refresher.look().await;
+/// Looks for ever. `taken` is what there was before the server read it: what has changed since is found.
+pub(super) async fn run(refresher: Refresher, mut taken: Sight) {
     let mut last = None;
     loop {
         let began = Instant::now();
