@@ -64,7 +64,7 @@ http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler)
 
 /// A server, not started yet, and the folder of its one app `other`, which the configuration describes with these lines.
 fn configured(lines: &str) -> (Server, PathBuf) {
-    let server = Server::prepare(&[]);
+    let server = Server::prepare_with_uv(&[]);
     let folder = server.folder().join("other");
     std::fs::create_dir(&folder).unwrap();
     std::fs::write(folder.join("serve.py"), SERVE).unwrap();

@@ -329,7 +329,7 @@ fn stop_ends_servers_that_still_carry_a_connection_too() {
 
 #[test]
 fn a_server_in_the_foreground_stands_for_its_successors_and_ends_with_them() {
-    let mut server = Server::prepare(&[]).up();
+    let mut server = Server::prepare_with_uv(&[]).up();
     let holder = || std::fs::read_to_string(server.data().join("lithouse.lock")).unwrap().trim().parse::<u32>().unwrap();
     let mut before = server.pid();
     for _ in 0..2 {

@@ -70,7 +70,7 @@ fn put_app_in_place(server: &Server, key: &str) {
 /// What must hold of every wish that no room is left for: an answer that says so, and no change.
 #[test]
 fn on_a_full_disk_every_wish_is_answered_nothing_is_half_done_and_room_is_enough_to_go_on() {
-    let mut server = Server::prepare(&["apps"]);
+    let mut server = Server::prepare_with_uv(&["apps"]);
     let Some(disk) = Disk::mount(&server.data(), 24) else { return };
     put_app_in_place(&server, "here");
     server.start_again();
@@ -119,7 +119,7 @@ fn on_a_full_disk_every_wish_is_answered_nothing_is_half_done_and_room_is_enough
 
 #[test]
 fn on_a_read_only_disk_wishes_are_refused_with_that_reason_and_apps_go_on() {
-    let mut server = Server::prepare(&["apps"]);
+    let mut server = Server::prepare_with_uv(&["apps"]);
     put_app_in_place(&server, "here");
     server.start_again();
     let before = server.wait_for_status("here", "running");
@@ -144,7 +144,7 @@ fn on_a_read_only_disk_wishes_are_refused_with_that_reason_and_apps_go_on() {
 
 #[test]
 fn an_app_that_fills_the_disk_of_its_log_goes_on_and_the_gap_is_told() {
-    let server = Server::prepare(&[]);
+    let server = Server::prepare_with_uv(&[]);
     let Some(disk) = Disk::mount(&server.data().join("logs"), 4) else { return };
     let server = server.up();
     crate::store_of_envs::link_into(&server.data());
