@@ -32,19 +32,19 @@ impl Home {
     /// them cannot be listed; all else is closed.
     fn let_apps_through(&self) -> io::Result<()> {
         let set = |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode));
-        std::fs::create_dir_all(self.snippets())?;
+        let where_it_is = |path: &Path, mode| match set(path, mode) {
+            // One that is made later is made so.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        };
         for closed in [self.logs(), self.tmp(), self.snippets()] {
-            set(&closed, 0o700)?;
+            where_it_is(&closed, 0o700)?;
         }
         for passed in [self.apps(), self.envs(), self.tools()] {
             set(&passed, 0o711)?;
         }
         for file in [self.database(), self.lock(), self.keeper_lock(), self.reserve()] {
-            match set(&file, 0o600) {
-                // One that is made later is made so.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                done => done?,
-            }
+            where_it_is(&file, 0o600)?;
         }
         // Last, when nothing inside is open any more that should not be. A person's own folder keeps what it has.
         let mode = std::fs::metadata(&self.root)?.permissions().mode();

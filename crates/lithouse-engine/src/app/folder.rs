@@ -2,7 +2,7 @@
 //! The app's folder: releases, its own state, and the links that a person looks for.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use lithouse_core::id::{AppId, ReleaseNumber};
@@ -142,7 +142,10 @@ fn put_state_away(home: &Home, record: &AppRecord) -> Result<(), FolderError> {
         return Ok(());
     };
     let kept = home.kept(key);
-    make_parent(&kept)?;
+    let parent = kept.parent().unwrap_or(&kept);
+    // Apps that run as other users get no further than this.
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent);
+    made.map_err(FolderError::of("make", parent))?;
     match std::fs::remove_dir_all(&kept) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(FolderError::of("remove", &kept)(error)),
         _ => {}

@@ -4,7 +4,9 @@
 //! The choice is recorded beside the requirements, so that the next start finds the same environment without asking any index, and
 //! so that it is not collected while no server runs.
 
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -54,7 +56,8 @@ impl Place {
     /// Builds the environment, or finds one that another has built.
     pub(super) async fn prepare(&self, environments: &Environments) -> Result<Environment, EnvironmentError> {
         let write = |path: PathBuf| move |source| EnvironmentError::Write { path, source };
-        std::fs::create_dir_all(&self.folder).map_err(write(self.folder.clone()))?;
+        // Where the server is root's, the data folder lets other users' apps through.
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(write(self.folder.clone()))?;
         let requirements = self.folder.join("requirements.txt");
         let text = self.requirements.join("\n") + "\n";
         std::fs::write(&requirements, text).map_err(write(requirements))?;
