@@ -23,7 +23,7 @@ fn server() -> Arc<Server> {
     if let Some(server) = shared.upgrade() {
         return server;
     }
-    let server = Arc::new(ready(&["--snippets-allow-open", "--max-workers", "2"]));
+    let server = Arc::new(ready(&["--snippets-allow-open", "--max-workers", "4"]));
     *shared = Arc::downgrade(&server);
     server
 }

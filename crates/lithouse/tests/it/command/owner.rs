@@ -90,6 +90,9 @@ fn an_app_in_another_users_folder_runs_as_that_user_and_reaches_only_what_is_its
     let lines = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, format!("{lines}[apps.own]\ndir = \"own\"\ncommand = \"python3 serve.py\"\n")).unwrap();
     give_away(&folder);
+    // As an earlier server may have left it.
+    std::fs::create_dir_all(server.data().join("snippets")).unwrap();
+    std::fs::set_permissions(server.data(), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     let server = server.up();
     server.wait_for_status("own", "running");
     let others = told(&server, "/apps/own/")["env"]["LITHOUSE_APP_DATA"].as_str().unwrap().to_owned();
