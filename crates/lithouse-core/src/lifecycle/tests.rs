@@ -30,6 +30,19 @@ fn created() -> Lifecycle {
     life
 }
 
+/// What is stored of an app whose release 1 should serve.
+fn ran() -> Stored {
+    Stored {
+        desired: Desired::Running,
+        restart_on_crash: true,
+        active: Some(R1),
+        pending: None,
+        failed: None,
+        unproved: None,
+        standing: None,
+    }
+}
+
 impl Lifecycle {
     fn after(mut self, events: impl IntoIterator<Item = Event>) -> Self {
         for event in events {
@@ -306,15 +319,7 @@ fn a_deletion_waits_for_every_process_and_ignores_all_else() {
 #[test]
 fn a_server_that_comes_back_takes_up_what_is_alive_and_ends_what_should_not_be() {
     let found = |release, number| Found { instance: instance(number), release, pid: 1000 + u32::from(number) };
-    let stored = Stored {
-        desired: Desired::Running,
-        restart_on_crash: true,
-        active: Some(R1),
-        pending: None,
-        failed: None,
-        unproved: None,
-        standing: None,
-    };
+    let stored = ran();
     let (life, effects) = Lifecycle::resume(stored.clone(), vec![found(R1, 1), found(R2, 2), found(R1, 3)]);
     assert_eq!(life.serving(), Some(&instance(1)));
     assert_eq!(effects, [Effect::AwaitHealth(instance(1)), Effect::Terminate(instance(2)), Effect::Terminate(instance(3))]);
@@ -333,16 +338,7 @@ fn a_server_that_comes_back_takes_up_what_is_alive_and_ends_what_should_not_be()
 
 /// An app whose release 1 runs as instance 1, taken up by a server that came back.
 fn taken_up() -> Lifecycle {
-    let stored = Stored {
-        desired: Desired::Running,
-        restart_on_crash: true,
-        active: Some(R1),
-        pending: None,
-        failed: None,
-        unproved: None,
-        standing: None,
-    };
-    Lifecycle::resume(stored, vec![Found { instance: instance(1), release: R1, pid: 1001 }]).0
+    Lifecycle::resume(ran(), vec![Found { instance: instance(1), release: R1, pid: 1001 }]).0
 }
 
 fn timed_out(number: u8) -> Event {
@@ -476,15 +472,7 @@ fn whatever_happens_no_process_is_forgotten_and_a_deletion_always_comes_to_its_e
 
 #[test]
 fn a_deletion_that_goes_on_after_a_crash_prepares_nothing_of_what_was_on_its_way() {
-    let stored = Stored {
-        desired: Desired::Deleted,
-        restart_on_crash: true,
-        active: Some(R1),
-        pending: Some((R2, false)),
-        failed: None,
-        unproved: None,
-        standing: None,
-    };
+    let stored = Stored { desired: Desired::Deleted, pending: Some((R2, false)), ..ran() };
     let (_, effects) = Lifecycle::resume(stored.clone(), Vec::new());
     assert_eq!(effects, [Effect::Purge]);
     let (_, effects) = Lifecycle::resume(Stored { active: None, ..stored }, Vec::new());

@@ -2,7 +2,7 @@
 //! The command line, against a server that is played by the test.
 
 mod apps;
-mod binary;
+pub(crate) mod binary;
 mod config;
 mod deploy;
 mod doctor;

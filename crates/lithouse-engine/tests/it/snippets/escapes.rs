@@ -28,7 +28,7 @@ pub(crate) fn files_of_the_machine_cannot_be_read(lab: &Lab) {
     let told = attempt(
         lab,
         &format!(
-            "for path in ['/etc/shadow', '/proc/1/environ', '/proc/self/environ', '/root/secret', '{data}/secret', '{data}/lithouse.db', \
+            "for path in ['/etc/shadow', '/proc/1/environ', '/proc/self/environ', '/etc/gshadow', '{data}/secret', '{data}/lithouse.db', \
                  '/sys/kernel/notes', '/dev/mem']:\n    \
                  attempt(lambda: open(path, 'rb').read())\n\
              import pandas as pd\n\

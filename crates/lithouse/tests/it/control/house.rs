@@ -8,33 +8,12 @@ use lithouse_testkit::wait_until_blocking;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::cli::binary::Run;
 use crate::server::{HELLO, PATIENCE, STREAMLIT, is_alive, signal};
 use crate::store_of_envs;
 
 pub(super) struct House {
     folder: TempDir,
-}
-
-/// What a command came to.
-#[derive(Debug)]
-pub(super) struct Run {
-    pub(super) code: Option<i32>,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
-}
-
-impl Run {
-    #[track_caller]
-    pub(super) fn code(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "{self:#?}");
-        self
-    }
-
-    #[track_caller]
-    pub(super) fn says(self, text: &str) -> Self {
-        assert!(self.stderr.contains(text), "no `{text}` in {self:#?}");
-        self
-    }
 }
 
 impl House {
