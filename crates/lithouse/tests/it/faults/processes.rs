@@ -82,10 +82,10 @@ fn a_build_whose_server_and_guard_are_killed_at_once_is_ended_by_the_next_start(
     let app = server.create(build_that_waits(&server));
     let uv = process_of_build(&server, "uv");
     let guard = process_of_build(&server, "guard");
-    for pid in [server.pid(), guard] {
-        signal(pid, "KILL");
-    }
+    // Held still, the guard cannot see that its server is gone before it is killed too.
+    signal(guard, "STOP");
     server.kill();
+    signal(guard, "KILL");
     wait_until_blocking("the guard is gone", PATIENCE, || !is_alive(guard));
     assert!(is_alive(uv), "it ended by itself, so that this shows nothing");
     server.start_again();
