@@ -172,7 +172,7 @@ async fn a_line_without_end_comes_in_pieces() {
     reader.expect(&("one\n".to_owned() + &long)).await;
 }
 
-/// With a look every second, forty lines one after the other would take many seconds.
+/// With a look every second, forty lines one after the other would take forty seconds.
 #[tokio::test]
 async fn new_lines_are_told_by_the_kernel_and_not_by_the_tick() {
     let log = LogFolder::new();
@@ -185,7 +185,7 @@ async fn new_lines_are_told_by_the_kernel_and_not_by_the_tick() {
         }
         reader.expect(&numbered(0..=number)).await;
     }
-    assert!(began.elapsed() < Duration::from_secs(10), "it took {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30), "it took {:?}", began.elapsed());
 }
 
 /// Nobody waits for the follower here; there is a file for each five lines, for it to come after.

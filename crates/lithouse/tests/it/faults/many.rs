@@ -8,7 +8,7 @@ use crate::server::Server;
 
 const MANY: usize = 1000;
 /// Times what it takes a debug build on a busy machine; made anew for each app, the route table alone took longer.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// Puts stopped apps into the data folder of a server that has ended.
 pub(super) fn put_stopped_apps(server: &Server, count: usize) {
