@@ -18,6 +18,7 @@ use crate::id::{InstanceId, ReleaseNumber};
 use crate::restart::Backoff;
 use candidate::{Candidate, Stage};
 use main::Main;
+use serde::{Deserialize, Serialize};
 
 /// So many ports are tried one after the other when another program is quicker each time.
 const MOST_MOVES: u32 = 10;
@@ -186,6 +187,30 @@ pub struct Stored {
     pub unproved: Option<ReleaseNumber>,
     /// What the proof of the active release found although it serves.
     pub standing: Option<String>,
+    /// What an earlier server knew of its crashes.
+    pub memory: Memory,
+}
+
+/// What is known of an app's crashes. A server that takes over from another goes on with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// How often a crash was followed by a restart.
+    pub restarts: u32,
+    /// How many failures in a row there were.
+    pub failures: u32,
+    /// Why there is no process, if a crash is the cause.
+    pub down: Option<Down>,
+}
+
+/// What became of an app that crashed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Down {
+    /// It is started again after a pause. In words for people.
+    Waiting(String),
+    /// It is not started again. In words for people.
+    Crashed(String),
 }
 
 /// One app's life.
@@ -215,8 +240,9 @@ pub struct Lifecycle {
 }
 
 impl Lifecycle {
-    /// Takes up an app's life, with the processes of it that were found alive, and says what to do first.
-    pub fn resume(stored: Stored, found: Vec<Found>) -> (Self, Vec<Effect>) {
+    /// Takes up an app's life, with the processes of it that were found alive, and says what to do first. `missed` is how the
+    /// process of the active release ended if no server heard of it.
+    pub fn resume(stored: Stored, found: Vec<Found>, missed: Option<Ending>) -> (Self, Vec<Effect>) {
         let mut life = Self {
             desired: stored.desired,
             restart_on_crash: stored.restart_on_crash,
@@ -229,9 +255,9 @@ impl Lifecycle {
             silent: false,
             standing: stored.standing,
             unproved: stored.unproved,
-            backoff: Backoff::default(),
+            backoff: Backoff::after(stored.memory.failures),
             moves: 0,
-            restarts: 0,
+            restarts: stored.memory.restarts,
             turn: 0,
         };
         let mut effects = Vec::new();
@@ -252,7 +278,7 @@ impl Lifecycle {
             life.begin_candidate(release, proven, &mut effects);
         }
         match life.desired {
-            Desired::Running if life.main == Main::Stopped => life.start_main(&mut effects),
+            Desired::Running if life.main == Main::Stopped => life.resume_main(missed, stored.memory.down, &mut effects),
             Desired::Running => {}
             Desired::Stopped => life.hold_candidate(&mut effects),
             Desired::Deleted => life.purge_when_empty(&mut effects),
@@ -302,9 +328,14 @@ impl Lifecycle {
         self.candidate.as_ref().map(|candidate| candidate.release)
     }
 
-    /// How often a crash was followed by a restart since the server came up.
+    /// How often a crash was followed by a restart.
     pub fn restarts(&self) -> u32 {
         self.restarts
+    }
+
+    /// What a server that takes over should know of its crashes.
+    pub fn memory(&self) -> Memory {
+        Memory { restarts: self.restarts, failures: self.backoff.failures(), down: self.main.down() }
     }
 
     /// Changes whether a crash is followed by a restart; it counts from the next crash on.

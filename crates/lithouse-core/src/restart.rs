@@ -22,8 +22,23 @@ impl Backoff {
         if healthy_for >= FORGET_AFTER {
             self.failures = 0;
         }
-        let doublings = self.failures.min(6);
         self.failures = self.failures.saturating_add(1);
+        self.pause()
+    }
+
+    /// After so many failures in a row.
+    pub fn after(failures: u32) -> Self {
+        Self { failures }
+    }
+
+    /// How many failures in a row there were.
+    pub fn failures(self) -> u32 {
+        self.failures
+    }
+
+    /// The pause that the last failure asked for.
+    pub fn pause(self) -> Duration {
+        let doublings = self.failures.saturating_sub(1).min(6);
         (FIRST_PAUSE * 2_u32.pow(doublings)).min(LONGEST_PAUSE)
     }
 

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use lithouse_core::app::Desired;
 use lithouse_core::ending::Ending;
 use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
-use lithouse_core::lifecycle::{Effect, Event, Found, Lifecycle, Stored};
+use lithouse_core::lifecycle::{Effect, Event, Found, Lifecycle, Memory, Stored};
 use lithouse_core::route::PathPrefix;
 use lithouse_sandbox::entry::RunAs;
 use time::OffsetDateTime;
@@ -126,6 +126,8 @@ pub(crate) struct Census {
     pub(crate) reports: Vec<InstanceReport>,
     /// Whether what its process is made of has changed since that was started.
     pub(crate) is_replaced: bool,
+    /// Whether the keeper was there before this server, so that apps go on where an earlier one was.
+    pub(crate) is_of_earlier_server: bool,
 }
 
 /// One process of the app.
@@ -189,7 +191,8 @@ impl AppTask {
     /// Makes an app known, of which the rows are stored and the keeper may hold processes. Its route is made with the next table,
     /// and nothing is done yet.
     pub(crate) fn prepare_to_run(shared: Arc<Shared>, record: AppRecord, releases: &[ReleaseRecord], census: Census) -> Self {
-        let (life, effects) = Lifecycle::resume(stored(&record, releases), found(&census.reports));
+        let (life, effects) =
+            Lifecycle::resume(stored(&record, releases, &census), found(&census.reports), missed(&record, &census.reports));
         let (outbox, inbox) = mpsc::unbounded_channel();
         let (view, watcher) = watch::channel(Arc::new(AppView::of_record(&record)));
         let handle = AppHandle { inbox: outbox.clone(), view: watcher };
@@ -401,7 +404,7 @@ impl Process {
     }
 }
 
-fn stored(record: &AppRecord, releases: &[ReleaseRecord]) -> Stored {
+fn stored(record: &AppRecord, releases: &[ReleaseRecord], census: &Census) -> Stored {
     let served = |number| releases.iter().any(|release| release.number == number && release.served);
     let failed = releases
         .iter()
@@ -425,6 +428,16 @@ fn stored(record: &AppRecord, releases: &[ReleaseRecord]) -> Stored {
             .iter()
             .find(|release| record.active == Some(release.number) && release.state == ReleaseState::Pending)
             .map(|release| release.number),
+        memory: if census.is_of_earlier_server && !census.is_replaced { record.memory.clone() } else { Memory::default() },
+    }
+}
+
+/// How the process of the active release ended while no server listened, if it is gone.
+fn missed(record: &AppRecord, census: &[InstanceReport]) -> Option<Ending> {
+    let of_active = census.iter().filter(|report| record.active == Some(report.release));
+    match &of_active.max_by_key(|report| report.started_at)?.state {
+        InstanceState::Ended { ending, .. } => Some(ending.clone()),
+        InstanceState::Alive => None,
     }
 }
 

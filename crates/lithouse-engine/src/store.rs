@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use lithouse_core::app::Desired;
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
+use lithouse_core::lifecycle::Memory;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
@@ -397,6 +398,13 @@ impl Store {
             .bind(app.as_str())
             .execute(&self.pool)
             .await?;
+        Ok(())
+    }
+
+    /// Stores what is known of an app's crashes.
+    pub(crate) async fn set_memory(&self, app: &AppId, memory: &Memory) -> Result<(), StoreError> {
+        let memory = record::to_json(memory)?;
+        sqlx::query("UPDATE apps SET memory = ? WHERE id = ?").bind(memory).bind(app.as_str()).execute(&self.pool).await?;
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Effect, Lifecycle, moving};
+use super::{Down, Effect, Lifecycle, moving};
 use crate::app::{AppStatus, Desired};
 use crate::ending::Ending;
 use crate::id::InstanceId;
@@ -50,6 +50,20 @@ impl Main {
         match self {
             Self::Starting { pid, .. } | Self::Running { pid, .. } | Self::Stopping { pid, .. } => *pid,
             Self::Stopped | Self::Preparing { .. } | Self::Waiting { .. } | Self::Crashed { .. } | Self::Failed { .. } => None,
+        }
+    }
+
+    /// What became of it after a crash.
+    pub(super) fn down(&self) -> Option<Down> {
+        match self {
+            Self::Waiting { reason, .. } => Some(Down::Waiting(reason.clone())),
+            Self::Crashed { reason } => Some(Down::Crashed(reason.clone())),
+            Self::Stopped
+            | Self::Preparing { .. }
+            | Self::Starting { .. }
+            | Self::Running { .. }
+            | Self::Stopping { .. }
+            | Self::Failed { .. } => None,
         }
     }
 
@@ -155,6 +169,20 @@ impl Lifecycle {
         }
     }
 
+    /// Goes on where an earlier server was, with no process there.
+    pub(super) fn resume_main(&mut self, missed: Option<Ending>, down: Option<Down>, effects: &mut Vec<Effect>) {
+        if self.active.is_none() {
+            return;
+        }
+        match (missed, down) {
+            // Nobody crashed: the earlier server ended it, and should have started it again.
+            (Some(Ending::Stopped { .. } | Ending::LostWithKeeper), _) | (None, None) => self.start_main(effects),
+            (Some(ending), _) => self.went(&ending, Some(Duration::ZERO), effects),
+            (None, Some(Down::Waiting(reason))) => self.wait(self.backoff.pause(), reason, effects),
+            (None, Some(Down::Crashed(reason))) => self.main = Main::Crashed { reason },
+        }
+    }
+
     pub(super) fn stop_main(&mut self, then_start: bool, effects: &mut Vec<Effect>) {
         self.settle(None, effects);
         self.silent = false;
@@ -186,18 +214,23 @@ impl Lifecycle {
             Main::Running { since, .. } => (ending, Some(since.map_or(Duration::ZERO, |since| now.saturating_sub(since)))),
             _ => (ending, None),
         };
+        self.went(&ending, healthy_for, effects);
+    }
+
+    /// The process went by itself, after it was healthy for so long; none if it never was.
+    fn went(&mut self, ending: &Ending, healthy_for: Option<Duration>, effects: &mut Vec<Effect>) {
         self.notice = None;
         self.silent = false;
         self.settle(Some(ending.to_string()), effects);
-        if ending == Ending::LostWithKeeper && self.desired == Desired::Running {
+        if *ending == Ending::LostWithKeeper && self.desired == Desired::Running {
             // Nothing is wrong with the app: it starts again at once, and its earlier failures still count.
             self.start_main(effects);
             self.notice = Some(format!("{ending}; it is being started again"));
-        } else if self.moves_away_from(&ending) {
+        } else if self.moves_away_from(ending) {
             self.start_main(effects);
-            self.notice = Some(moving(&ending));
+            self.notice = Some(moving(ending));
         } else if self.restart_on_crash {
-            self.retry_later(&ending, healthy_for, effects);
+            self.retry_later(ending, healthy_for, effects);
         } else {
             let reason = format!("{ending}; it is not restarted, since restart_on_crash is false");
             self.main = if healthy_for.is_some() { Main::Crashed { reason } } else { Main::Failed { reason } };

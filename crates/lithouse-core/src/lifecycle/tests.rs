@@ -24,8 +24,9 @@ fn created() -> Lifecycle {
         failed: None,
         unproved: None,
         standing: None,
+        memory: Memory::default(),
     };
-    let (life, effects) = Lifecycle::resume(stored, Vec::new());
+    let (life, effects) = Lifecycle::resume(stored, Vec::new(), None);
     assert_eq!(effects, [Effect::Prepare(R1)]);
     life
 }
@@ -40,6 +41,7 @@ fn ran() -> Stored {
         failed: None,
         unproved: None,
         standing: None,
+        memory: Memory::default(),
     }
 }
 
@@ -120,8 +122,9 @@ fn a_first_release_that_ends_or_is_stopped_before_its_proof_is_settled_all_the_s
         failed: None,
         unproved: Some(R1),
         standing: None,
+        memory: Memory::default(),
     };
-    let (_, effects) = Lifecycle::resume(stored, Vec::new());
+    let (_, effects) = Lifecycle::resume(stored, Vec::new(), None);
     assert_eq!(effects, [Effect::Settle { release: R1, reason: None }, Effect::Prepare(R1)]);
 }
 
@@ -320,25 +323,25 @@ fn a_deletion_waits_for_every_process_and_ignores_all_else() {
 fn a_server_that_comes_back_takes_up_what_is_alive_and_ends_what_should_not_be() {
     let found = |release, number| Found { instance: instance(number), release, pid: 1000 + u32::from(number) };
     let stored = ran();
-    let (life, effects) = Lifecycle::resume(stored.clone(), vec![found(R1, 1), found(R2, 2), found(R1, 3)]);
+    let (life, effects) = Lifecycle::resume(stored.clone(), vec![found(R1, 1), found(R2, 2), found(R1, 3)], None);
     assert_eq!(life.serving(), Some(&instance(1)));
     assert_eq!(effects, [Effect::AwaitHealth(instance(1)), Effect::Terminate(instance(2)), Effect::Terminate(instance(3))]);
 
     assert_eq!(life.status(), (AppStatus::Running, None));
 
-    let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Stopped, ..stored.clone() }, vec![found(R1, 1)]);
+    let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Stopped, ..stored.clone() }, vec![found(R1, 1)], None);
     assert_eq!(effects, [Effect::Terminate(instance(1))]);
-    let (_, effects) = Lifecycle::resume(stored.clone(), Vec::new());
+    let (_, effects) = Lifecycle::resume(stored.clone(), Vec::new(), None);
     assert_eq!(effects, [Effect::Prepare(R1)]);
-    let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Deleted, ..stored.clone() }, vec![found(R1, 1)]);
+    let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Deleted, ..stored.clone() }, vec![found(R1, 1)], None);
     assert_eq!(effects, [Effect::Terminate(instance(1))]);
-    let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Deleted, ..stored }, Vec::new());
+    let (_, effects) = Lifecycle::resume(Stored { desired: Desired::Deleted, ..stored }, Vec::new(), None);
     assert_eq!(effects, [Effect::Purge]);
 }
 
 /// An app whose release 1 runs as instance 1, taken up by a server that came back.
 fn taken_up() -> Lifecycle {
-    Lifecycle::resume(ran(), vec![Found { instance: instance(1), release: R1, pid: 1001 }]).0
+    Lifecycle::resume(ran(), vec![Found { instance: instance(1), release: R1, pid: 1001 }], None).0
 }
 
 fn timed_out(number: u8) -> Event {
@@ -391,8 +394,9 @@ fn a_first_start_that_a_server_left_behind_begins_anew() {
         failed: None,
         unproved: None,
         standing: None,
+        memory: Memory::default(),
     };
-    let (life, effects) = Lifecycle::resume(stored, vec![Found { instance: instance(1), release: R1, pid: 1001 }]);
+    let (life, effects) = Lifecycle::resume(stored, vec![Found { instance: instance(1), release: R1, pid: 1001 }], None);
     assert_eq!(effects, [Effect::Terminate(instance(1)), Effect::Prepare(R1)]);
     assert_eq!(life.says(), AppStatus::Starting);
 }
@@ -473,9 +477,9 @@ fn whatever_happens_no_process_is_forgotten_and_a_deletion_always_comes_to_its_e
 #[test]
 fn a_deletion_that_goes_on_after_a_crash_prepares_nothing_of_what_was_on_its_way() {
     let stored = Stored { desired: Desired::Deleted, pending: Some((R2, false)), ..ran() };
-    let (_, effects) = Lifecycle::resume(stored.clone(), Vec::new());
+    let (_, effects) = Lifecycle::resume(stored.clone(), Vec::new(), None);
     assert_eq!(effects, [Effect::Purge]);
-    let (_, effects) = Lifecycle::resume(Stored { active: None, ..stored }, Vec::new());
+    let (_, effects) = Lifecycle::resume(Stored { active: None, ..stored }, Vec::new(), None);
     assert_eq!(effects, [Effect::Purge]);
 }
 
@@ -533,4 +537,46 @@ fn a_restart_whose_port_is_taken_again_and_again_tells_who_has_it() {
     }
     let life = life.after([prepared(R1, 12), spawned(12), port_taken(12), stopped(12)]);
     assert!(life.why().contains("`nginx` (pid 7); it is started again after a pause of"), "{}", life.why());
+}
+
+#[test]
+fn a_server_that_takes_over_goes_on_with_what_an_earlier_one_knew_of_crashes() {
+    let waiting = running().after([ended(1, Ending::Exited { code: 1 })]);
+    let taken_over = |life: &Lifecycle| {
+        let stored = Stored { restart_on_crash: life.restart_on_crash, memory: life.memory(), ..ran() };
+        Lifecycle::resume(stored, Vec::new(), None)
+    };
+    let (mut life, effects) = taken_over(&waiting);
+    assert_eq!(life.status(), waiting.status());
+    assert_eq!(effects, [Effect::WakeAfter { pause: seconds(1), turn: 1 }]);
+    life.apply(Event::PauseOver { turn: 1 }, Duration::ZERO);
+    let life = life.after([prepared(R1, 2), spawned(2), healthy(2)]);
+    assert_eq!(life.memory(), Memory { restarts: 1, failures: 1, down: None });
+    let life = life.after([ended(2, Ending::Exited { code: 1 })]);
+    let (life, effects) = taken_over(&life);
+    assert_eq!((life.restarts(), effects), (1, vec![Effect::WakeAfter { pause: seconds(2), turn: 1 }]));
+
+    let mut crashed = running();
+    crashed.set_restart_on_crash(false);
+    let crashed = crashed.after([ended(1, Ending::Exited { code: 1 })]);
+    let (life, effects) = taken_over(&crashed);
+    assert_eq!((life.status(), effects), (crashed.status(), vec![]));
+    assert!(life.has_stopped_by_itself());
+}
+
+#[test]
+fn an_end_that_no_server_heard_of_is_a_crash_like_any_other_unless_it_was_asked_for() {
+    let missed = |ending| Lifecycle::resume(ran(), Vec::new(), Some(ending));
+    let (life, effects) = missed(Ending::Exited { code: 3 });
+    assert_eq!((life.says(), effects), (AppStatus::Starting, vec![Effect::WakeAfter { pause: seconds(1), turn: 1 }]));
+    assert!(life.why().contains("exit code 3"), "{}", life.why());
+    for asked in [Ending::Stopped { forced: false }, Ending::LostWithKeeper] {
+        assert_eq!(missed(asked).1, [Effect::Prepare(R1)]);
+    }
+    let stays = Stored { restart_on_crash: false, ..ran() };
+    let (life, effects) = Lifecycle::resume(stays, Vec::new(), Some(Ending::Signalled { signal: 9 }));
+    assert_eq!((life.says(), effects), (AppStatus::Crashed, vec![]));
+    let unwanted = Stored { desired: Desired::Stopped, ..ran() };
+    let (life, effects) = Lifecycle::resume(unwanted, Vec::new(), Some(Ending::Exited { code: 3 }));
+    assert_eq!((life.says(), effects), (AppStatus::Stopped, vec![]));
 }

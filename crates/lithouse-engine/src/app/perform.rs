@@ -55,6 +55,20 @@ impl AppTask {
             }
         }
         self.publish();
+        self.remember().await;
+    }
+
+    /// Stores what is known of its crashes, for a server that takes over.
+    async fn remember(&mut self) {
+        let memory = self.life.memory();
+        if memory == self.record.memory || self.is_purged {
+            return;
+        }
+        // What is not stored is forgotten by the next server, and the app is started once more.
+        if let Err(error) = self.shared.store.set_memory(self.id(), &memory).await {
+            tracing::warn!(app = %self.id(), error = %error, "what is known of an app's crashes could not be stored");
+        }
+        self.record.memory = memory;
     }
 
     async fn perform_one(&mut self, effect: Effect) -> Option<Event> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use lithouse_core::app::{Desired, Origin};
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
+use lithouse_core::lifecycle::Memory;
 use lithouse_core::limits::Limits;
 
 use super::{Engine, EngineError};
@@ -76,5 +77,6 @@ pub(super) fn new_record(key: Option<Key>, name: Option<String>, description: St
         cookie_secret: random_bytes::<32>().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
         created_at_ms: now_ms(),
         last_used_at_ms: None,
+        memory: Memory::default(),
     }
 }

@@ -162,6 +162,7 @@ pub(super) async fn take_up(
     reports: &mut Vec<InstanceReport>,
 ) -> Result<Outcome, StoreError> {
     let mut records = shared.store.apps().await?;
+    let is_of_earlier_server = shared.keeper().was_there();
     let looked = look_at_all(declared).await;
     let known: Vec<Known> = records.iter().map(Known::of_record).collect();
     let Plan { create, keep, forget, passed_over } = plan(&known, looked.fit, &looked.untouched);
@@ -205,7 +206,7 @@ pub(super) async fn take_up(
     let apps = records.into_iter().chain(new).map(|record| {
         let reports = reports.extract_if(.., |report| report.app == record.id).collect();
         let is_replaced = replaced.contains(&record.id);
-        (record, Census { reports, is_replaced })
+        (record, Census { reports, is_replaced, is_of_earlier_server })
     });
     let apps: Vec<_> = apps.collect();
     begin(shared, apps).await?;

@@ -12,13 +12,12 @@ use lithouse_core::limits::Limits;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 use tokio::io::AsyncWriteExt;
-use tokio::net::UnixStream;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::launch::{InstanceReport, Launch, Spawned};
-use super::start::{self, ConnectError, KeeperProgram, OtherProgram};
+use super::start::{self, ConnectError, KeeperProgram, OtherProgram, Reached};
 use super::wire::{self, Answer, Call, Refusal, Request, Said, frame};
 use crate::home::Home;
 
@@ -26,6 +25,7 @@ use crate::home::Home;
 #[derive(Debug, Clone)]
 pub struct Keeper {
     pid: u32,
+    was_there: bool,
     next_id: Arc<AtomicU64>,
     frames: mpsc::UnboundedSender<Vec<u8>>,
     waiting: Arc<Mutex<Waiting>>,
@@ -72,8 +72,7 @@ impl Keeper {
         home: &Home,
         program: &KeeperProgram,
     ) -> Result<(Self, mpsc::UnboundedReceiver<KeeperEvent>), ConnectError> {
-        let (stream, hello) = start::reach(home, program, OtherProgram::BecomesThis).await?;
-        Ok(Self::over(stream, hello.pid))
+        Ok(Self::over(start::reach(home, program, OtherProgram::BecomesThis).await?))
     }
 
     /// The same for a server that had a connection before. Whichever program the keeper runs by now, a newer server wanted it.
@@ -81,11 +80,10 @@ impl Keeper {
         home: &Home,
         program: &KeeperProgram,
     ) -> Result<(Self, mpsc::UnboundedReceiver<KeeperEvent>), ConnectError> {
-        let (stream, hello) = start::reach(home, program, OtherProgram::Stays).await?;
-        Ok(Self::over(stream, hello.pid))
+        Ok(Self::over(start::reach(home, program, OtherProgram::Stays).await?))
     }
 
-    fn over(stream: UnixStream, pid: u32) -> (Self, mpsc::UnboundedReceiver<KeeperEvent>) {
+    fn over(Reached { stream, hello, was_there }: Reached) -> (Self, mpsc::UnboundedReceiver<KeeperEvent>) {
         let (read, write) = stream.into_split();
         let (frames, to_send) = mpsc::unbounded_channel();
         let (events, heard) = mpsc::unbounded_channel();
@@ -93,12 +91,17 @@ impl Keeper {
         let gone = CancellationToken::new();
         tokio::spawn(speak(write, to_send, gone.clone()));
         tokio::spawn(listen(read, waiting.clone(), events, gone.clone()));
-        (Self { pid, next_id: Arc::default(), frames, waiting, gone }, heard)
+        (Self { pid: hello.pid, was_there, next_id: Arc::default(), frames, waiting, gone }, heard)
     }
 
     /// The keeper's pid.
     pub fn pid(&self) -> u32 {
         self.pid
+    }
+
+    /// Whether it ran before we asked for it, rather than having been started by us.
+    pub fn was_there(&self) -> bool {
+        self.was_there
     }
 
     /// All instances: those that live and those whose end is not acknowledged yet, the oldest first.

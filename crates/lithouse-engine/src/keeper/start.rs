@@ -91,12 +91,16 @@ pub(super) enum OtherProgram {
     Stays,
 }
 
+/// A connection to a keeper that has greeted.
+pub(super) struct Reached {
+    pub(super) stream: UnixStream,
+    pub(super) hello: Hello,
+    /// It ran already.
+    pub(super) was_there: bool,
+}
+
 /// Connects to the keeper of this home and exchanges hellos, starting one if none runs.
-pub(super) async fn reach(
-    home: &Home,
-    program: &KeeperProgram,
-    other: OtherProgram,
-) -> Result<(UnixStream, Hello), ConnectError> {
+pub(super) async fn reach(home: &Home, program: &KeeperProgram, other: OtherProgram) -> Result<Reached, ConnectError> {
     let mut deadline = Instant::now() + ANSWERS_WITHIN;
     let mut started: Option<Child> = None;
     let mut failures = 0;
@@ -118,10 +122,11 @@ pub(super) async fn reach(
                     let Hello { protocol: theirs, pid, .. } = hello;
                     return Err(ConnectError::Version { theirs, pid, why: replacing.failure() });
                 }
-                Ok(Ok(reached)) => {
-                    replacing.tell(&reached.1, program);
+                Ok(Ok((stream, hello))) => {
+                    replacing.tell(&hello, program);
+                    let was_there = started.is_none();
                     release(started);
-                    return Ok(reached);
+                    return Ok(Reached { stream, hello, was_there });
                 }
                 // One that is just ending; another may follow.
                 Ok(Err(error)) => last = error.to_string(),

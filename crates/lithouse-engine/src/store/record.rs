@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use lithouse_core::app::{Desired, Origin};
 use lithouse_core::id::{AppId, Key, ReleaseNumber};
+use lithouse_core::lifecycle::Memory;
 use lithouse_core::limits::Limits;
 use lithouse_core::route::PathPrefix;
 use serde::de::DeserializeOwned;
@@ -56,6 +57,8 @@ pub struct AppRecord {
     pub created_at_ms: i64,
     /// When it was last asked for.
     pub last_used_at_ms: Option<i64>,
+    /// What is known of its crashes.
+    pub memory: Memory,
 }
 
 /// How an app is run, where that is not left to us.
@@ -105,6 +108,7 @@ impl AppRecord {
             cookie_secret: row.try_get("cookie_secret")?,
             created_at_ms: row.try_get("created_at")?,
             last_used_at_ms: row.try_get("last_used_at")?,
+            memory: from_json(&row.try_get::<String, _>("memory")?)?,
         })
     }
 }

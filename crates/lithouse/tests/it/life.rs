@@ -153,6 +153,40 @@ fn after_the_machine_was_gone_everything_is_started_again_as_people_wanted_it() 
 }
 
 #[test]
+fn a_server_that_takes_over_from_another_knows_which_apps_have_crashed_and_how_often() {
+    let mut server = Server::start();
+    let (down, again) = (server.running_app(HELLO), server.running_app(HELLO));
+    server.patch(&format!("/api/apps/{down}"), &json!({"restart_on_crash": false})).expect(200);
+    for app in [&down, &again] {
+        signal(pid_of(&server, app), "KILL");
+    }
+    let crashed = server.wait_for_status(&down, "crashed");
+    server.wait_for(&again, "running again", |seen| seen["status"] == "running" && seen["restarts"] == 1);
+    server.kill();
+    server.start_again();
+    for field in ["status", "reason", "restarts", "pid"] {
+        assert_eq!(server.app(&down)[field], crashed[field], "{field}");
+    }
+    assert_eq!(server.app(&again)["restarts"], 1);
+
+    // With nobody there to hear of it, an end is a crash like any other.
+    let pid = pid_of(&server, &again);
+    server.kill();
+    signal(pid, "KILL");
+    wait_until_blocking("the app is gone", PATIENCE, || !is_alive(pid));
+    server.start_again();
+    server.wait_for(&again, "running again", |seen| seen["status"] == "running" && seen["restarts"] == 2);
+    assert_eq!(server.app(&down)["status"], "crashed");
+
+    // Whoever ends the server and starts it again wants all to run.
+    assert!(server.stop().success());
+    server.start_again();
+    for app in [&down, &again] {
+        assert_eq!(server.wait_for_status(app, "running")["restarts"], 0);
+    }
+}
+
+#[test]
 fn told_to_end_the_server_ends_everything_and_the_next_start_brings_it_back_as_it_was() {
     let mut server = Server::start();
     let runs = server.running_app(HELLO);

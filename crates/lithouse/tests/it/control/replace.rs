@@ -177,6 +177,25 @@ impl Session {
 }
 
 #[test]
+fn an_app_that_crashed_for_good_stays_so_for_the_successor() {
+    let house = House::new();
+    std::fs::create_dir(house.folder().join("short")).unwrap();
+    let app = "[apps.short]\ndir = \"short\"\ncommand = \"exec python3 -m http.server $PORT\"\nrestart_on_crash = false\n";
+    std::fs::write(house.folder().join("lithouse.toml"), app).unwrap();
+    let house = house.started();
+    let is = |status: &str| wait_until_blocking(status, PATIENCE, || house.app("short")["status"] == status);
+    is("running");
+    signal(house.app_pid("short"), "KILL");
+    is("crashed");
+    let crashed = house.app("short");
+    house.run("restart --server").code(0);
+    let after = house.app("short");
+    assert_eq!((&after["status"], &after["reason"]), (&crashed["status"], &crashed["reason"]));
+    house.run("start short").code(0);
+    is("running");
+}
+
+#[test]
 fn another_program_at_the_same_path_takes_over_and_one_that_cannot_serve_changes_nothing() {
     let house = House::new();
     let copy = house.with_copy();
