@@ -29,6 +29,18 @@ pub enum AppStatus {
 }
 
 impl AppStatus {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Starting,
+        Self::Building,
+        Self::Running,
+        Self::Sleeping,
+        Self::Stopping,
+        Self::Stopped,
+        Self::Failed,
+        Self::Crashed,
+    ];
+
     /// The word that stands in the API.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod durations;
 pub mod ending;
 pub mod id;
 pub mod lifecycle;

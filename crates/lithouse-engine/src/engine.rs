@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
-use lithouse_core::route::RouteTable;
+use lithouse_core::route::{RouteTable, UsageCounts};
 use tokio::sync::Mutex;
 use tokio::task::AbortHandle;
 
@@ -106,6 +106,15 @@ impl Engine {
     /// The table that the proxy reads.
     pub fn routes(&self) -> Arc<ArcSwap<RouteTable>> {
         self.shared.registry.routes()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    /// How much an app was used since the server came up.
+    pub fn usage_counts(&self, app: &AppId) -> UsageCounts {
+        self.shared.registry.usage_if_any(app).map(|usage| usage.counts()).unwrap_or_default()
     }
 
     /// The keeper's process.

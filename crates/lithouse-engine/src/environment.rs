@@ -8,6 +8,7 @@
 mod build;
 mod command;
 mod configuration;
+mod counts;
 mod error;
 mod explain;
 mod interpreter;
@@ -38,6 +39,7 @@ use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 pub use self::command::GuardProgram;
+pub use self::counts::{BuildCounts, Tools};
 pub use self::error::PrepareError;
 pub use self::key::{EnvironmentKey, NotAKey};
 pub use self::log::BuildLog;
@@ -45,6 +47,7 @@ pub(crate) use self::recent::{is_plain, plain_requirements};
 pub use self::variables::Variables;
 
 use self::build::{is_held, python_of, remove};
+use self::counts::Counts;
 use self::interpreter::Interpreter;
 use self::marker::Marker;
 use self::prepare::Preparation;
@@ -146,6 +149,7 @@ struct Shared {
     permits: Semaphore,
     slots: Slots,
     recent: RecentLocks,
+    counts: Counts,
 }
 
 impl Environments {
@@ -169,6 +173,7 @@ impl Environments {
                 permits,
                 slots: Slots::default(),
                 recent: RecentLocks::default(),
+                counts: Counts::default(),
             }),
         })
     }
@@ -200,6 +205,18 @@ impl Environments {
             }
         }
         prepared
+    }
+
+    /// How builds went since the server came up.
+    pub fn build_counts(&self) -> BuildCounts {
+        let Shared { settings, permits, counts, .. } = &*self.shared;
+        let running = settings.parallel_builds.max(1).saturating_sub(permits.available_permits());
+        counts.read(running as u64)
+    }
+
+    /// Whether there is what environments are built with, as far as a build has asked for it.
+    pub fn tools(&self) -> Tools {
+        self.shared.counts.tools()
     }
 
     /// Finds a complete environment.

@@ -13,6 +13,7 @@ pub mod environment;
 mod files;
 mod fingerprint;
 pub mod guard;
+pub mod health;
 pub mod home;
 pub mod keeper;
 pub mod log;

@@ -84,6 +84,11 @@ impl Registry {
         Arc::clone(lock(&self.usage).entry(app.clone()).or_default())
     }
 
+    /// The same where nothing is made for an app that is gone.
+    pub(crate) fn usage_if_any(&self, app: &AppId) -> Option<Arc<Usage>> {
+        lock(&self.usage).get(app).cloned()
+    }
+
     /// Makes the route table anew of what every app says of itself.
     pub(crate) fn publish(&self) {
         // The lock is held to the end, so that an older table never replaces a newer one.

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use tokio::sync::Semaphore;
 
 use crate::environment::{EnvironmentKey, Environments};
+use crate::health::{KeeperWatch, Looks};
 use crate::home::Home;
 use crate::keeper::{Keeper, LogLimits};
 use crate::ports::Ports;
@@ -67,6 +68,8 @@ pub(crate) struct Shared {
     /// The Python file that starts an app.
     pub(crate) launcher: PathBuf,
     pub(crate) keeper: ArcSwap<Keeper>,
+    pub(crate) keeper_watch: KeeperWatch,
+    pub(crate) looks: Looks,
 }
 
 impl Shared {

@@ -30,6 +30,7 @@ mod zygote;
 use std::sync::Arc;
 use std::time::Duration;
 
+use lithouse_core::durations::DurationCounts;
 use lithouse_core::policy::{Policy, Python, Rules};
 use serde_json::value::RawValue;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -132,7 +133,7 @@ impl Snippets {
             Some(outcome) => outcome,
             None => self.run(&request, timeout, events).await?,
         };
-        self.shared.board.ran(outcome.status);
+        self.shared.board.ran(outcome.status, Duration::from_millis(outcome.execution_time));
         Ok(outcome)
     }
 
@@ -151,6 +152,11 @@ impl Snippets {
     /// How the service is. Never waits.
     pub fn health(&self) -> Health {
         self.shared.board.health()
+    }
+
+    /// How long the code of runs took since the server came up.
+    pub fn durations(&self) -> DurationCounts {
+        self.shared.board.took()
     }
 
     /// Ends every run and every process of the service, and takes back what it has made on the machine.

@@ -7,8 +7,9 @@ mod record;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, Permissions};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use lithouse_core::app::Desired;
@@ -17,6 +18,7 @@ use lithouse_core::lifecycle::Memory;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
+use tokio::sync::Mutex;
 
 pub use record::{AppRecord, Recipe, ReleaseRecord, ReleaseState};
 
@@ -107,12 +109,15 @@ impl StoreError {
     }
 }
 
+const SQLITE_BUSY: u32 = 5;
 const SQLITE_READONLY: u32 = 8;
 const SQLITE_CORRUPT: u32 = 11;
 const SQLITE_FULL: u32 = 13;
 const SQLITE_NOTADB: u32 = 26;
 /// How long a statement that is under way may take when the database is closed.
 const CLOSES_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
+/// How long a look whether the database can be written waits for others who write.
+const LOOKS_WITHIN: Duration = Duration::from_millis(1500);
 /// How many damaged places are told.
 const MOST_TOLD: u32 = 3;
 
@@ -120,6 +125,10 @@ const MOST_TOLD: u32 = 3;
 fn code(error: &sqlx::Error) -> Option<u32> {
     let code: u32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(code & 0xff)
+}
+
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    std::fs::metadata(path).ok().map(|facts| (facts.dev(), facts.ino()))
 }
 
 fn is_damage(code: u32) -> bool {
@@ -149,6 +158,11 @@ impl Batch {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: SqlitePool,
+    path: PathBuf,
+    /// What the file was when it was opened: device and number.
+    file: Option<(u64, u64)>,
+    /// Looks whether the database can be written, and waits in nobody's line.
+    looker: Arc<Mutex<Option<SqliteConnection>>>,
 }
 
 impl Store {
@@ -171,6 +185,9 @@ impl Store {
             MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => StoreError::Newer { path: path.to_owned() },
             source => StoreError::Migrate { path: path.to_owned(), source },
         })?;
+        let looker = SqliteConnection::connect_with(&options.clone().busy_timeout(LOOKS_WITHIN))
+            .await
+            .map_err(|source| not_opened(path, source))?;
         let pool = SqlitePoolOptions::new()
             .max_connections(2)
             // A thousand apps that start at once stand in line here, each with a row to write. All of them get their turn.
@@ -180,7 +197,31 @@ impl Store {
             .await
             .map_err(|source| not_opened(path, source))?;
         first.close().await.map_err(|source| not_opened(path, source))?;
-        Ok(Self { pool })
+        Ok(Self { pool, path: path.to_owned(), file: identity(path), looker: Arc::new(Mutex::new(Some(looker))) })
+    }
+
+    /// Whether the database can be written now; the error is for people. Nothing is written.
+    pub(crate) async fn try_to_write(&self) -> Result<(), String> {
+        let path = self.path.clone();
+        let file = tokio::task::spawn_blocking(move || identity(&path)).await.unwrap_or_default();
+        if file != self.file {
+            let path = self.path.display();
+            return Err(format!(
+                "the database `{path}` was removed or replaced: what is stored now is lost at the end of the server"
+            ));
+        }
+        let mut looker = self.looker.lock().await;
+        // Closed by us: there is nothing to be told of it any more.
+        let Some(looker) = looker.as_mut() else { return Ok(()) };
+        let begun = sqlx::query("BEGIN IMMEDIATE").execute(&mut *looker).await;
+        let ended = sqlx::query("ROLLBACK").execute(&mut *looker).await;
+        match begun.and(ended) {
+            Ok(_) => Ok(()),
+            Err(error) if code(&error) == Some(SQLITE_BUSY) => {
+                Err("the database is held by another program; find it with `fuser -v lithouse.db` in the data folder".to_owned())
+            }
+            Err(error) => Err(format!("the database cannot be written: {error}")),
+        }
     }
 
     /// Writes a copy of the database, as it is at this moment, to a path where there is nothing. Other users cannot read it.
@@ -207,7 +248,14 @@ impl Store {
     /// Closes the database, which brings everything into its one file. Nothing can be asked of it any more.
     pub(crate) async fn close(&self) {
         // Whoever still asks for something has this long.
-        let _ = tokio::time::timeout(CLOSES_WITHIN, self.pool.close()).await;
+        let closing = async {
+            self.pool.close().await;
+            if let Some(looker) = self.looker.lock().await.take() {
+                // The system takes back what is not closed well.
+                let _ = looker.close().await;
+            }
+        };
+        let _ = tokio::time::timeout(CLOSES_WITHIN, closing).await;
     }
 
     /// Stores a new app together with its first release.

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use lithouse_core::route::Usage;
 
 use crate::upstream::carrier::Carrier;
 
@@ -23,7 +24,7 @@ pub struct ProxyBody(Kind);
 
 enum Kind {
     Page(Option<Bytes>),
-    App(Incoming, Carrier),
+    App(Incoming, Carrier, Arc<Usage>),
     Broken(Option<BoxError>),
 }
 
@@ -33,8 +34,8 @@ impl ProxyBody {
         Self(Kind::Page(None))
     }
 
-    pub(crate) fn of_app(incoming: Incoming, carrier: Carrier) -> Self {
-        Self(Kind::App(incoming, carrier))
+    pub(crate) fn of_app(incoming: Incoming, carrier: Carrier, usage: Arc<Usage>) -> Self {
+        Self(Kind::App(incoming, carrier, usage))
     }
 }
 
@@ -57,9 +58,12 @@ impl Body for ProxyBody {
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.0 {
             Kind::Page(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::App(incoming, carrier) => {
+            Kind::App(incoming, carrier, usage) => {
                 carrier.drive(context);
                 let frame = Pin::new(&mut *incoming).poll_frame(context);
+                if let Poll::Ready(Some(Ok(frame))) = &frame {
+                    usage.note_sent(frame.data_ref().map_or(0, Bytes::len));
+                }
                 match frame {
                     Poll::Ready(Some(Err(error))) => {
                         // The server drops the client's connection on an error, and with it what it has not written yet. It
@@ -81,7 +85,7 @@ impl Body for ProxyBody {
     fn is_end_stream(&self) -> bool {
         match &self.0 {
             Kind::Page(bytes) => bytes.is_none(),
-            Kind::App(incoming, _) => incoming.is_end_stream(),
+            Kind::App(incoming, ..) => incoming.is_end_stream(),
             Kind::Broken(_) => false,
         }
     }
@@ -89,7 +93,7 @@ impl Body for ProxyBody {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Page(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::App(incoming, _) => incoming.size_hint(),
+            Kind::App(incoming, ..) => incoming.size_hint(),
             Kind::Broken(_) => SizeHint::default(),
         }
     }
@@ -107,7 +111,14 @@ impl fmt::Debug for Kind {
 
 /// The body of a client's request on its way to an app.
 #[derive(Debug)]
-pub(crate) struct RequestBody(Option<(Incoming, Arc<AtomicBool>)>);
+pub(crate) struct RequestBody(Option<Sent>);
+
+#[derive(Debug)]
+struct Sent {
+    incoming: Incoming,
+    done: Arc<AtomicBool>,
+    usage: Arc<Usage>,
+}
 
 /// Tells whether a request's body has been taken to its end.
 #[derive(Debug, Clone)]
@@ -125,8 +136,11 @@ impl RequestBody {
     }
 
     /// Wraps what the client sends; most requests have nothing and cost nothing.
-    pub(crate) fn of_client(incoming: Incoming) -> Self {
-        if incoming.is_end_stream() { Self(None) } else { Self(Some((incoming, Arc::default()))) }
+    pub(crate) fn of_client(incoming: Incoming, usage: &Arc<Usage>) -> Self {
+        if incoming.is_end_stream() {
+            return Self(None);
+        }
+        Self(Some(Sent { incoming, done: Arc::default(), usage: Arc::clone(usage) }))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -134,7 +148,7 @@ impl RequestBody {
     }
 
     pub(crate) fn progress(&self) -> Progress {
-        Progress(self.0.as_ref().map(|(_, done)| Arc::clone(done)))
+        Progress(self.0.as_ref().map(|sent| Arc::clone(&sent.done)))
     }
 }
 
@@ -143,8 +157,11 @@ impl Body for RequestBody {
     type Error = hyper::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some((incoming, done)) = &mut self.0 else { return Poll::Ready(None) };
+        let Some(Sent { incoming, done, usage }) = &mut self.0 else { return Poll::Ready(None) };
         let frame = Pin::new(&mut *incoming).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            usage.note_received(frame.data_ref().map_or(0, Bytes::len));
+        }
         if let Poll::Ready(None | Some(Err(_))) = frame {
             done.store(true, Ordering::Release);
         } else if frame.is_ready() && incoming.is_end_stream() {
@@ -154,10 +171,10 @@ impl Body for RequestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(|(incoming, _)| incoming.is_end_stream())
+        self.0.as_ref().is_none_or(|sent| sent.incoming.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or(SizeHint::with_exact(0), |(incoming, _)| incoming.size_hint())
+        self.0.as_ref().map_or(SizeHint::with_exact(0), |sent| sent.incoming.size_hint())
     }
 }

@@ -98,7 +98,7 @@ impl Proxy {
 
     /// Answers one request whose path is beneath `/apps/`. A WebSocket needs a server that runs the
     /// client's connection with upgrades enabled. Dropping the future, or the answer's body, drops the app's side at once.
-    pub async fn serve(&self, mut request: Request<Incoming>, context: &ClientContext) -> Response<ProxyBody> {
+    pub async fn serve(&self, request: Request<Incoming>, context: &ClientContext) -> Response<ProxyBody> {
         let wants_page = page::is_wanted(request.headers());
         let request_id = context.request_id.as_deref();
         let Some(asked) = AppPath::of(request.uri().path()) else {
@@ -110,8 +110,22 @@ impl Proxy {
         if asked.rest.is_empty() || (asked.name != route.path_name && is_page_load(&request, wants_page)) {
             return redirect(&asked.under(&route.path_name, request.uri().query()));
         }
+        let response = self.serve_app(request, context, &route, wants_page).await;
+        route.usage.note_answer(response.status().as_u16());
+        response
+    }
+
+    /// The same, with the app known.
+    async fn serve_app(
+        &self,
+        mut request: Request<Incoming>,
+        context: &ClientContext,
+        route: &Arc<AppRoute>,
+        wants_page: bool,
+    ) -> Response<ProxyBody> {
+        let request_id = context.request_id.as_deref();
         route.usage.touch((self.0.clock)());
-        let route = self.once_open(route).await;
+        let route = self.once_open(Arc::clone(route)).await;
         let (upstream, knows) = match &route.target {
             Target::Up(upstream, knows) => (upstream, *knows),
             Target::Opening => {
@@ -142,7 +156,7 @@ impl Proxy {
         let host = host(&mut parts, context);
         let prefix = path::prefix_of(&route.path_name);
         request::prepare(&mut parts.headers, context, &prefix, protocol.as_ref());
-        let body = RequestBody::of_client(body);
+        let body = RequestBody::of_client(body, &route.usage);
         let progress = body.progress();
         let Ok(sent) = outgoing(parts, body, &route.path_name, knows) else {
             return Refusal::NoSuchApp { name: &route.path_name }.response(wants_page, request_id);
@@ -255,7 +269,7 @@ impl Proxy {
         }
         parts.version = Version::HTTP_11;
         response::prepare(&mut parts.headers, place);
-        Response::from_parts(parts, ProxyBody::of_app(incoming, carrier))
+        Response::from_parts(parts, ProxyBody::of_app(incoming, carrier, Arc::clone(&route.usage)))
     }
 
     /// Passes the agreement to another protocol on, and carries that protocol for as long as it is spoken.
@@ -274,7 +288,7 @@ impl Proxy {
         if let Some(protocol) = protocol {
             parts.headers.insert(UPGRADE, protocol);
         }
-        let open = Open::count(&self.0.upgraded);
+        let open = (Open::count(&self.0.upgraded), route.usage.open_stream());
         let (clock, usage) = (self.0.clock, Arc::clone(&route.usage));
         tokio::spawn(async move {
             // Held to the end of the stream.
@@ -283,14 +297,17 @@ impl Proxy {
             let Ok(client) = client.await else { return };
             let Some((app, early)) = link.into_stream().await else { return };
             let mut noted = 0;
-            let noticed = || {
+            usage.note_sent(early.len());
+            let received = |bytes| {
+                usage.note_received(bytes);
                 let now = clock();
                 if now.abs_diff(noted) >= 1000 {
                     noted = now;
                     usage.touch(now);
                 }
             };
-            if let Err(error) = upgrade::splice(TokioIo::new(client), app, early, noticed).await {
+            if let Err(error) = upgrade::splice(TokioIo::new(client), app, early, received, |bytes| usage.note_sent(bytes)).await
+            {
                 tracing::debug!(error = &error as &dyn Error, "an upgraded stream broke");
             }
         });

@@ -19,12 +19,14 @@ const LARGE: usize = 64 * 1024;
 const HALF_CLOSED: Duration = Duration::from_secs(10);
 
 /// Carries bytes both ways until both directions have ended, one has failed, or one has ended and the other has nothing more
-/// to say. `early` is what the app has said already; `noticed` hears of every piece that the client sends.
+/// to say. `early` is what the app has said already; `received` hears the
+/// length of every piece that the client sends, and `sent` of every other that the app does.
 pub(crate) async fn splice(
     mut client: impl AsyncRead + AsyncWrite + Unpin,
     app: impl AsyncRead + AsyncWrite + Unpin,
     early: Bytes,
-    noticed: impl FnMut(),
+    received: impl FnMut(usize),
+    sent: impl FnMut(usize),
 ) -> io::Result<()> {
     if !early.is_empty() {
         client.write_all(&early).await?;
@@ -32,9 +34,9 @@ pub(crate) async fn splice(
     }
     let (client_reads, client_writes) = tokio::io::split(client);
     let (app_reads, app_writes) = tokio::io::split(app);
-    let (sent, answered) = (AtomicU64::new(0), AtomicU64::new(0));
-    let mut to_app = pin!(pump(client_reads, app_writes, &sent, noticed));
-    let mut to_client = pin!(pump(app_reads, client_writes, &answered, || {}));
+    let (asked, answered) = (AtomicU64::new(0), AtomicU64::new(0));
+    let mut to_app = pin!(pump(client_reads, app_writes, &asked, received));
+    let mut to_client = pin!(pump(app_reads, client_writes, &answered, sent));
     tokio::select! {
         ended = &mut to_app => {
             ended?;
@@ -42,7 +44,7 @@ pub(crate) async fn splice(
         }
         ended = &mut to_client => {
             ended?;
-            finish(to_app, &sent).await
+            finish(to_app, &asked).await
         }
     }
 }
@@ -67,7 +69,7 @@ async fn pump(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     passed: &AtomicU64,
-    mut noticed: impl FnMut(),
+    mut noticed: impl FnMut(usize),
 ) -> io::Result<()> {
     let mut size = SMALL;
     let mut buffer = BytesMut::with_capacity(size);
@@ -76,7 +78,7 @@ async fn pump(
         if read == 0 {
             return to.shutdown().await;
         }
-        noticed();
+        noticed(read);
         passed.fetch_add(read as u64, Ordering::Relaxed);
         to.write_all_buf(&mut buffer).await?;
         to.flush().await?;

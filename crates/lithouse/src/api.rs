@@ -5,8 +5,9 @@ mod app;
 mod document;
 mod extract;
 mod file;
-mod health;
+pub(crate) mod health;
 mod log;
+mod metrics;
 pub(crate) mod problem;
 mod refresh;
 mod release;
@@ -29,6 +30,8 @@ use utoipa::openapi::Paths;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouter};
 use utoipa_axum::routes;
 
+use crate::edge::AccessLog;
+use crate::metrics::RequestCounts;
 use crate::refresh::Refresher;
 use crate::serve::Wishes;
 use crate::{docs, portal};
@@ -45,6 +48,8 @@ pub(crate) struct Site {
     pub(crate) refresher: Refresher,
     pub(crate) facts: Arc<Facts>,
     pub(crate) wishes: Wishes,
+    pub(crate) counts: Arc<RequestCounts>,
+    pub(crate) access: AccessLog,
 }
 
 /// What absolute links are built from.
@@ -156,6 +161,7 @@ fn documented() -> OpenApiRouter<Site> {
         .routes(routes!(refresh::refresh))
         .routes(routes!(health::read))
         .routes(under_api(routes!(health::read)))
+        .routes(routes!(metrics::read))
         .routes(routes!(server::get))
         .routes(routes!(server::stop))
         .routes(routes!(server::restart))

@@ -23,6 +23,7 @@ use tower::ServiceExt;
 
 use crate::api::problem::{Code, Problem};
 use crate::api::{FromControlSocket, RequestId, Stranger};
+use crate::metrics::{Handler, RequestCounts};
 pub(crate) use access::AccessLog;
 pub(crate) use hold::{Held, Hold};
 
@@ -65,6 +66,7 @@ pub(crate) struct Edge {
     pub(crate) scheme: Scheme,
     pub(crate) proxy: Proxy,
     pub(crate) api: Router,
+    pub(crate) counts: Arc<RequestCounts>,
     pub(crate) access: AccessLog,
     pub(crate) hold: Hold,
 }
@@ -96,6 +98,7 @@ impl Connection {
         let began = Instant::now();
         let id = request_id();
         let line = access::Line::of(&request, self.door);
+        let handler = Handler::of(request.uri().path());
         if matches!(self.door, Door::Control) && request.headers_mut().remove(hold::PASSED_ON).is_none() {
             request.extensions_mut().insert(FromControlSocket);
         }
@@ -121,7 +124,9 @@ impl Connection {
             // The next request of this client is the successor's.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        self.edge.access.write(&line, &response, &id, began.elapsed());
+        let took = began.elapsed();
+        self.edge.counts.note(handler, line.method(), response.status(), took);
+        self.edge.access.write(&line, &response, &id, took);
         response
     }
 

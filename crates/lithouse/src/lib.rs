@@ -12,6 +12,7 @@ mod config;
 mod docs;
 mod edge;
 mod logging;
+mod metrics;
 mod plain;
 mod portal;
 mod refresh;

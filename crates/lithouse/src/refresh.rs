@@ -2,7 +2,7 @@
 //! Brings a running server to what its configuration and its folder of apps say now. What is wrong changes nothing.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use lithouse_core::route::PathPrefix;
 use lithouse_engine::engine::{self, Declared, Engine, EngineError, FolderApps, Outcome, PassedOver, Revive};
@@ -68,6 +68,8 @@ struct Inner {
     started: Config,
     /// What was last taken. One refresh goes after the other.
     good: Mutex<Config>,
+    /// Why the last one was refused, if it was.
+    refused: std::sync::Mutex<Option<String>>,
 }
 
 impl Refresher {
@@ -75,7 +77,7 @@ impl Refresher {
     pub(crate) fn new(engine: Engine, source: Source, started: Config, good: Config) -> Self {
         // A file that lay there at the start is the server's from then on: its absence is a mistake, not an empty configuration.
         let source = source.or_file(started.file.clone());
-        Self(Arc::new(Inner { engine, source, started, good: Mutex::new(good) }))
+        Self(Arc::new(Inner { engine, source, started, good: Mutex::new(good), refused: std::sync::Mutex::default() }))
     }
 
     /// What was last taken.
@@ -83,8 +85,22 @@ impl Refresher {
         self.0.good.lock().await.clone()
     }
 
+    /// Why the last refresh was refused; none if it was taken, or there was none.
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.0.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Reads everything again, and takes what changed.
     pub(crate) async fn refresh(&self, revive: Revive) -> Result<Refreshed, RefreshError> {
+        let refreshed = self.take(revive).await;
+        let refused = refreshed.as_ref().err().map(|error| {
+            format!("the last refresh was refused, and the server goes on as it was: {error}; mend it and refresh again")
+        });
+        *self.0.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
+        refreshed
+    }
+
+    async fn take(&self, revive: Revive) -> Result<Refreshed, RefreshError> {
         let mut good = self.0.good.lock().await;
         let (config, found) = self.read(&good).await?;
         let outcome = self.0.engine.declare(found.apps, revive).await?;

@@ -24,6 +24,7 @@ pub(super) async fn run(shared: Arc<Shared>, program: KeeperProgram, mut events:
                 }
             }
             Some(KeeperEvent::Lost) | None => {
+                shared.keeper_watch.lost();
                 tracing::error!("the connection to the keeper is lost; apps that ended with it are started again");
                 events = reconnect(&shared, &program).await;
             }
@@ -51,12 +52,19 @@ async fn reconnect(shared: &Shared, program: &KeeperProgram) -> UnboundedReceive
             Ok((keeper, events)) => match keeper.list().await {
                 Ok(reports) => {
                     shared.keeper.store(Arc::new(keeper));
+                    shared.keeper_watch.back();
                     take_census(shared, &reports);
                     return events;
                 }
-                Err(error) => tracing::error!(error = %error, "the new keeper did not answer"),
+                Err(error) => {
+                    shared.keeper_watch.not_had(format!("the new keeper did not answer: {error}"));
+                    tracing::error!(error = %error, "the new keeper did not answer");
+                }
             },
-            Err(error) => tracing::error!(error = %error, "no keeper could be had; it is tried again"),
+            Err(error) => {
+                shared.keeper_watch.not_had(error.to_string());
+                tracing::error!(error = %error, "no keeper could be had; it is tried again");
+            }
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 use super::{Declared, Engine, Outcome, declare, hub};
 use crate::backup;
 use crate::environment::{self, Environments};
+use crate::health::{KeeperWatch, Looks};
 use crate::home::Home;
 use crate::keeper::{CallError, ConnectError, InstanceState, Keeper, KeeperProgram};
 use crate::ports::Ports;
@@ -98,6 +99,8 @@ impl Engine {
             registry: Registry::default(),
             folders: Semaphore::new(FOLDERS_AT_ONCE),
             keeper: ArcSwap::from_pointee(keeper),
+            keeper_watch: KeeperWatch::default(),
+            looks: Looks::default(),
             home,
             settings,
             store,

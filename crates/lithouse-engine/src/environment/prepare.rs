@@ -41,7 +41,8 @@ impl Preparation {
     pub(super) async fn run(self) -> Result<Environment, PrepareError> {
         let started = Instant::now();
         let scratch = Scratch::new(&self.shared.home.tmp())?;
-        let plan = self.plan(&scratch).await?;
+        let counts = &self.shared.counts;
+        let plan = self.plan(&scratch).await.inspect_err(|error| counts.failed(error))?;
         let slot = self.shared.slots.hold(&plan.key);
         let _following = slot.follow(self.log.clone());
         let failed_before = slot.failed_builds();
@@ -62,7 +63,8 @@ impl Preparation {
         if let Some(error) = slot.failure_since(failed_before) {
             return Err(error);
         }
-        self.build(&plan, &slot, &scratch).await?;
+        self.build(&plan, &slot, &scratch).await.inspect_err(|error| counts.failed(error))?;
+        counts.succeeded();
         slot.tell(&format!("environment `{}` is complete after {:.1} s", plan.key, started.elapsed().as_secs_f64()));
         let place = self.shared.place(&plan.key);
         let vanished = || PrepareError::io("finding", &place, std::io::ErrorKind::NotFound.into());
@@ -75,8 +77,10 @@ impl Preparation {
         let log = |line: &str| self.log.write(line);
         let runner = self.runner(&log);
         let variables = &self.shared.settings.variables;
-        let python = self.unless_cancelled(self.shared.python()).await??;
-        let uv = self.shared.uv.get(&python, variables, &runner, scratch).await?;
+        let counts = &self.shared.counts;
+        let python = self.unless_cancelled(self.shared.python()).await?.inspect_err(|error| counts.not_found(error))?;
+        let uv = self.shared.uv.get(&python, variables, &runner, scratch).await.inspect_err(|error| counts.not_found(error))?;
+        counts.found(&python.version, &uv.version);
         // What was locked for others may hold packages that are not for this one.
         let question = if self.packages == Packages::Any { self.question(&python).await } else { None };
         if let Some(lock) = question.as_ref().and_then(|question| self.shared.recent.get(question)) {
@@ -113,7 +117,9 @@ impl Preparation {
             scratch,
             runner: &self.runner(&log),
         };
+        let began = Instant::now();
         let built = build.run().await;
+        self.shared.counts.took(began.elapsed());
         if let Err(error) = &built
             && !matches!(error, PrepareError::Cancelled)
         {
@@ -133,6 +139,7 @@ impl Preparation {
         if permits.available_permits() == 0 {
             self.log.write("waiting for other builds to end");
         }
+        let _waiting = self.shared.counts.waits();
         // The semaphore is never closed.
         self.unless_cancelled(permits.acquire()).await?.map_err(|_| PrepareError::Cancelled)
     }

@@ -4,6 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use lithouse_core::durations::{DurationCounts, Durations};
 use lithouse_sandbox::level::{Finding, Level, Offer};
 
 use super::environment::Place;
@@ -16,10 +17,14 @@ use crate::shared::now_ms;
 /// How long a build usually takes at least from any moment on.
 const BUILDS_FOR: Duration = Duration::from_secs(5);
 
+/// In seconds: from a line of output to the longest time that a run may have.
+const BOUNDS: &[f64] = &[0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0];
+
 /// The board.
 #[derive(Debug)]
 pub(super) struct Board {
     health: Mutex<Health>,
+    took: Durations,
     place: Place,
 }
 
@@ -37,7 +42,7 @@ impl Board {
             zygote: None,
             runs: Status::ALL.map(|status| (status, 0)).into(),
         };
-        Self { health: Mutex::new(health), place }
+        Self { health: Mutex::new(health), took: Durations::new(BOUNDS), place }
     }
 
     pub(super) fn health(&self) -> Health {
@@ -95,8 +100,16 @@ impl Board {
         }
     }
 
-    pub(super) fn ran(&self, status: Status) {
+    /// Counts a run, with the time of its code, if it was run.
+    pub(super) fn ran(&self, status: Status, took: Duration) {
+        if status != Status::Rejected {
+            self.took.note(took);
+        }
         *self.lock().runs.entry(status).or_default() += 1;
+    }
+
+    pub(super) fn took(&self) -> DurationCounts {
+        self.took.read()
     }
 
     fn lock(&self) -> MutexGuard<'_, Health> {

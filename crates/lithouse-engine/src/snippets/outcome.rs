@@ -42,6 +42,19 @@ impl Status {
     /// All of them.
     pub const ALL: [Self; 7] =
         [Self::Success, Self::Error, Self::Timeout, Self::MemoryLimit, Self::OutputLimit, Self::Crashed, Self::Rejected];
+
+    /// The word that stands in the API.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Error => "error",
+            Self::Timeout => "timeout",
+            Self::MemoryLimit => "memory_limit",
+            Self::OutputLimit => "output_limit",
+            Self::Crashed => "crashed",
+            Self::Rejected => "rejected",
+        }
+    }
 }
 
 /// What a run left.

@@ -5,10 +5,13 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::{Extension, Json};
+use lithouse_engine::environment::{BuildCounts, Tools};
+use lithouse_engine::health::{DiskHealth, Health as EngineHealth, KeeperHealth};
 use lithouse_engine::snippets::{Finding, Health as ServiceHealth, State as ServiceState, Status, ZygoteHealth};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::app::Status as AppStatus;
 use super::document::problems::problems;
 use super::problem::Code;
 use super::time::rfc3339;
@@ -23,6 +26,38 @@ pub(super) struct Health {
     #[schema(nullable = false, example = "0.1.0")]
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<&'static str>,
+    /// When this process began to serve.
+    #[schema(nullable = false, format = DateTime, example = "2026-01-02T03:04:05.678Z")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<String>,
+    /// Why it is degraded, a text for each part that is; empty while it is not.
+    #[schema(nullable = false, example = json!([]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasons: Option<Vec<String>>,
+    /// Where apps and what people want of them are stored.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    database: Option<Part>,
+    /// The disk of the data folder.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disk: Option<Disk>,
+    /// The process that holds the apps' processes.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keeper: Option<Keeper>,
+    /// What environments are built with.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    builds: Option<Builds>,
+    /// The configuration and the folder of apps, as last looked at.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<Part>,
+    /// How many apps have each status. No app makes the server degraded.
+    #[schema(nullable = false, value_type = Option<BTreeMap<String, usize>>, example = json!({ "running": 12, "failed": 1 }))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    apps: Option<BTreeMap<AppStatus, usize>>,
     /// The service that runs snippets; null where the operator turned it off.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<SnippetsHealth>)]
@@ -37,12 +72,96 @@ enum Service {
     On(Box<SnippetsHealth>),
 }
 
-/// `degraded`: apps are served, and snippets cannot be run although they should.
+/// `degraded`: it answers, and something that it needs for all of its work is not well; `reasons` tells what.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Overall {
     Up,
     Degraded,
+}
+
+/// Whether a part is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum PartState {
+    Ok,
+    Degraded,
+}
+
+/// A part of the server.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Part {
+    #[schema(inline)]
+    state: PartState,
+    /// What is wrong, and what to do; null while nothing is.
+    #[schema(required, example = json!(null))]
+    reason: Option<String>,
+}
+
+/// The disk of the data folder.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Disk {
+    #[schema(inline)]
+    state: PartState,
+    /// What is wrong, and what to do; null while nothing is.
+    #[schema(required, example = json!(null))]
+    reason: Option<String>,
+    /// The bytes that the server can still use; null where the disk does not answer.
+    #[schema(required, example = 50_000_000_000_u64)]
+    free: Option<u64>,
+    /// The size in bytes; null where the disk does not answer.
+    #[schema(required, example = 100_000_000_000_u64)]
+    size: Option<u64>,
+}
+
+/// The process that holds the apps' processes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Keeper {
+    #[schema(inline)]
+    state: PartState,
+    /// What is wrong, or what happened to it; null where there is nothing to say.
+    #[schema(required, example = json!(null))]
+    reason: Option<String>,
+    /// Its process; null while there is none.
+    #[schema(required, example = 4243)]
+    pid: Option<u32>,
+    /// Since when the server has had it, or has been without.
+    #[schema(required, format = DateTime, example = "2026-01-02T03:04:05.678Z")]
+    since: Option<String>,
+    /// How often it was lost since the server came up. Its apps are lost with it, and started again.
+    #[schema(example = 0)]
+    losses: u64,
+}
+
+/// `unused`: no build has asked for it yet. `degraded`: the last one had to do without, and apps that need a build cannot start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum ToolsState {
+    Unused,
+    Ok,
+    Degraded,
+}
+
+/// What environments are built with.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Builds {
+    #[schema(inline)]
+    state: ToolsState,
+    /// What is missing, and what to do; null while nothing is.
+    #[schema(required, example = json!(null))]
+    reason: Option<String>,
+    /// The version of Python; null until a build has found one.
+    #[schema(required, example = "3.11.7")]
+    python: Option<String>,
+    /// The version of uv; null until a build has found one.
+    #[schema(required, example = "0.9.8")]
+    uv: Option<String>,
+    /// How many builds run.
+    #[schema(example = 0)]
+    running: u64,
+    /// How many wait.
+    #[schema(example = 0)]
+    waiting: u64,
 }
 
 /// The service that runs snippets, at one moment.
@@ -124,22 +243,155 @@ struct FindingResource {
 problems!(Asking: [Code::HostNotServed]);
 /// Ask whether the server is up
 ///
-/// Never asks who you are; details are told to whoever may use the API.
+/// Never asks who you are; details are told to whoever may use the API. The status is 200 also of a server that is degraded: it
+/// answers, and ending it would mend nothing. It may be asked each second; a disk that hangs is waited for two seconds.
 #[utoipa::path(
     get, path = "/health", operation_id = "get_health", tag = "server",
     responses((status = OK, description = "It is", body = Health), Asking),
 )]
 pub(super) async fn read(State(site): State<Site>, stranger: Option<Extension<Stranger>>) -> Json<Health> {
     if stranger.is_some() {
-        return Json(Health { status: Overall::Up, version: None, snippets: None });
+        return Json(Health::of_stranger());
     }
-    let service = site.snippets.as_ref().map(lithouse_engine::snippets::Snippets::health);
-    let has_failed = service.as_ref().is_some_and(|service| service.state == ServiceState::Failed);
+    let seen = Seen::now(&site).await;
+    let mut apps = BTreeMap::new();
+    for app in site.engine.apps() {
+        *apps.entry(app.status.into()).or_default() += 1;
+    }
+    let reasons: Vec<_> = seen.faults().filter_map(|(_, fault)| fault).collect();
+    let Seen { engine, snippets, refused } = seen;
     Json(Health {
-        status: if has_failed { Overall::Degraded } else { Overall::Up },
+        status: if reasons.is_empty() { Overall::Up } else { Overall::Degraded },
         version: Some(env!("CARGO_PKG_VERSION")),
-        snippets: Some(service.map_or(Service::Off(()), |service| Service::On(Box::new(service.into())))),
+        started_at: rfc3339(site.facts.started_at_ms),
+        reasons: Some(reasons),
+        database: Some(Part::of(engine.database.err())),
+        disk: Some(engine.disk.into()),
+        keeper: Some(engine.keeper.into()),
+        builds: Some(Builds::of(engine.tools, &site.engine.environments().build_counts())),
+        configuration: Some(Part::of(refused)),
+        apps: Some(apps),
+        snippets: Some(snippets.map_or(Service::Off(()), |service| Service::On(Box::new(service.into())))),
     })
+}
+
+/// All parts at one moment, for whoever tells of them.
+pub(crate) struct Seen {
+    engine: EngineHealth,
+    snippets: Option<ServiceHealth>,
+    /// Why the last refresh was refused, if it was.
+    refused: Option<String>,
+}
+
+impl Seen {
+    pub(crate) async fn now(site: &Site) -> Self {
+        Self {
+            engine: site.engine.health().await,
+            snippets: site.snippets.as_ref().map(lithouse_engine::snippets::Snippets::health),
+            refused: site.refresher.refused(),
+        }
+    }
+
+    /// Each part, with what is wrong where something is.
+    pub(crate) fn faults(&self) -> impl Iterator<Item = (&'static str, Option<String>)> {
+        let keeper = &self.engine.keeper;
+        let tools = match &self.engine.tools {
+            Tools::Missing { reason } => Some(reason.clone()),
+            Tools::Unused | Tools::Found { .. } => None,
+        };
+        let snippets = self.snippets.as_ref().filter(|service| service.state == ServiceState::Failed);
+        [
+            ("database", self.engine.database.clone().err()),
+            ("disk", self.engine.disk.fault.clone()),
+            ("keeper", keeper.pid.is_none().then(|| without_keeper(keeper.fault.as_deref()))),
+            ("builds", tools.map(|reason| format!("environments cannot be built: {reason}"))),
+            ("configuration", self.refused.clone()),
+            (
+                "snippets",
+                snippets.map(|service| {
+                    format!("snippets cannot be run: {}", service.reason.as_deref().unwrap_or("`/health` has no reason for it"))
+                }),
+            ),
+        ]
+        .into_iter()
+    }
+
+    /// The disk of the data folder.
+    pub(crate) fn disk(&self) -> &DiskHealth {
+        &self.engine.disk
+    }
+
+    /// The keeper.
+    pub(crate) fn keeper(&self) -> &KeeperHealth {
+        &self.engine.keeper
+    }
+}
+
+fn without_keeper(why: Option<&str>) -> String {
+    let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+    format!("there is no keeper, and its apps have ended; another one is tried for each second{why}")
+}
+
+impl Health {
+    fn of_stranger() -> Self {
+        Self {
+            status: Overall::Up,
+            version: None,
+            started_at: None,
+            reasons: None,
+            database: None,
+            disk: None,
+            keeper: None,
+            builds: None,
+            configuration: None,
+            apps: None,
+            snippets: None,
+        }
+    }
+}
+
+impl PartState {
+    fn of(fault: Option<&String>) -> Self {
+        if fault.is_some() { Self::Degraded } else { Self::Ok }
+    }
+}
+
+impl Part {
+    fn of(fault: Option<String>) -> Self {
+        Self { state: PartState::of(fault.as_ref()), reason: fault }
+    }
+}
+
+impl From<DiskHealth> for Disk {
+    fn from(disk: DiskHealth) -> Self {
+        Self {
+            state: PartState::of(disk.fault.as_ref()),
+            reason: disk.fault,
+            free: disk.room.map(|room| room.free),
+            size: disk.room.map(|room| room.size),
+        }
+    }
+}
+
+impl From<KeeperHealth> for Keeper {
+    fn from(keeper: KeeperHealth) -> Self {
+        let KeeperHealth { pid, since_ms, losses, fault } = keeper;
+        let replaced = (losses > 0).then(|| "the one before was lost, and its apps were started again".to_owned());
+        let reason = if pid.is_none() { Some(without_keeper(fault.as_deref())) } else { replaced };
+        let state = if pid.is_some() { PartState::Ok } else { PartState::Degraded };
+        Self { state, reason, pid, since: rfc3339(since_ms), losses }
+    }
+}
+
+impl Builds {
+    fn of(tools: Tools, counts: &BuildCounts) -> Self {
+        let (state, reason, python, uv) = match tools {
+            Tools::Unused => (ToolsState::Unused, None, None, None),
+            Tools::Found { python, uv } => (ToolsState::Ok, None, Some(python), Some(uv)),
+            Tools::Missing { reason } => (ToolsState::Degraded, Some(reason), None, None),
+        };
+        Self { state, reason, python, uv, running: counts.running, waiting: counts.waiting }
+    }
 }
 
 impl From<ServiceHealth> for SnippetsHealth {

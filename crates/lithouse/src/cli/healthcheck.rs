@@ -30,6 +30,9 @@ pub(super) async fn run(client: &Client, args: &HealthcheckArgs) -> Result<(), F
         output::line(&answer.pretty())?;
     } else {
         output::line(&output::plain(&health.status))?;
+        for reason in &health.reasons {
+            output::note(&output::plain(reason));
+        }
     }
     // A server that is degraded does serve; to restart it would only take its apps away.
     if matches!(health.status.as_str(), "up" | "degraded") {

@@ -124,6 +124,9 @@ pub(super) struct Release {
 #[derive(Debug, Deserialize)]
 pub(super) struct Health {
     pub(super) status: String,
+    /// Why it is degraded.
+    #[serde(default)]
+    pub(super) reasons: Vec<String>,
 }
 
 /// The server itself.

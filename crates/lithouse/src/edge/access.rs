@@ -3,6 +3,8 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -25,6 +27,10 @@ pub(super) struct Line {
 }
 
 impl Line {
+    pub(super) fn method(&self) -> &Method {
+        &self.method
+    }
+
     pub(super) fn of<B>(request: &Request<B>, door: Door) -> Self {
         let peer = match door {
             Door::Tcp { peer, .. } => peer.ip().to_string(),
@@ -35,9 +41,11 @@ impl Line {
     }
 }
 
-/// Where the lines go.
+/// Where the lines go. Cheap to clone.
+#[derive(Debug, Clone)]
 pub(crate) struct AccessLog {
     lines: SyncSender<String>,
+    lost: Arc<AtomicU64>,
 }
 
 impl AccessLog {
@@ -45,15 +53,28 @@ impl AccessLog {
     pub(crate) fn open(path: &Path, bytes: u64, files: usize) -> std::io::Result<Self> {
         let mut file = RotatingFile::open(path, bytes, files)?;
         let (lines, waiting) = sync_channel::<String>(WAITING);
+        let lost = Arc::<AtomicU64>::default();
+        let losing = Arc::clone(&lost);
         std::thread::Builder::new().name("access-log".to_owned()).spawn(move || {
             while let Ok(mut block) = waiting.recv() {
                 // What has come meanwhile goes to the disk in one write.
-                block.extend(waiting.try_iter().take(WAITING));
+                let mut count = 1;
+                for line in waiting.try_iter().take(WAITING) {
+                    block.push_str(&line);
+                    count += 1;
+                }
                 // A full disk must not end the server; the lines are lost and the next ones tried again.
-                let _ = file.write_all(block.as_bytes());
+                if file.write_all(block.as_bytes()).is_err() {
+                    losing.fetch_add(count, Ordering::Relaxed);
+                }
             }
         })?;
-        Ok(Self { lines })
+        Ok(Self { lines, lost })
+    }
+
+    /// How many lines were not written.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     pub(super) fn write<B>(&self, line: &Line, response: &Response<B>, id: &str, took: Duration) {
@@ -65,6 +86,8 @@ impl AccessLog {
         let status = response.status().as_u16();
         let text = format!("{now} {peer} {method} {path} {status} {size} {:.1}ms {id}\n", took.as_secs_f64() * 1000.0);
         // Where lines come faster than the disk takes them, some are dropped rather than every answer slowed.
-        let _ = self.lines.try_send(text);
+        if self.lines.try_send(text).is_err() {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

@@ -18,6 +18,7 @@ use super::{Gate, Wishes, progress, say, watch};
 use crate::api::{self, Links, Site};
 use crate::config::{Config, Source};
 use crate::edge::{AccessLog, Edge, Held, Hold};
+use crate::metrics::RequestCounts;
 use crate::plain::plain;
 use crate::refresh::{Refresher, Sight};
 use crate::server::{self, Doors, Stop};
@@ -87,6 +88,9 @@ impl House {
         let Ground { config, home, gate, links, wishes, .. } = ground;
         let snippets = super::snippets::open(config, home, &engine)?;
         let facts = Arc::new(super::facts(config, home));
+        let counts = Arc::<RequestCounts>::default();
+        let access = AccessLog::open(&home.logs().join("website.log"), config.log.size, config.log.keep)
+            .context("could not open the access log")?;
         let edge = Edge {
             hosts: super::served_hosts(config, links.listen),
             gate: *gate,
@@ -99,9 +103,11 @@ impl House {
                 refresher,
                 facts,
                 wishes: wishes.clone(),
+                counts: Arc::clone(&counts),
+                access: access.clone(),
             }),
-            access: AccessLog::open(&home.logs().join("website.log"), config.log.size, config.log.keep)
-                .context("could not open the access log")?,
+            counts,
+            access,
             hold: Hold::new(home.control_socket()),
         };
         Ok((snippets, Arc::new(edge)))

@@ -3,7 +3,7 @@
 
 mod background;
 mod busy;
-mod house;
+pub(crate) mod house;
 mod leftovers;
-mod replace;
+pub(crate) mod replace;
 mod service;

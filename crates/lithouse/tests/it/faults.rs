@@ -4,10 +4,10 @@
 mod clients;
 mod clock;
 mod database;
-mod disks;
+pub(crate) mod disks;
 mod leftovers;
 mod logs;
 mod many;
-mod processes;
+pub(crate) mod processes;
 mod promises;
 mod rounds;

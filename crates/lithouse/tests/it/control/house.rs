@@ -12,12 +12,12 @@ use crate::cli::binary::Run;
 use crate::server::{HELLO, PATIENCE, STREAMLIT, is_alive, signal};
 use crate::store_of_envs;
 
-pub(super) struct House {
+pub(crate) struct House {
     folder: TempDir,
 }
 
 impl House {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
@@ -39,19 +39,19 @@ impl House {
     }
 
     /// Runs `lithouse` with these words.
-    pub(super) fn run(&self, words: &str) -> Run {
+    pub(crate) fn run(&self, words: &str) -> Run {
         finish(self.command().args(words.split_whitespace()))
     }
 
     /// Starts a server in the background.
-    pub(super) fn started(self) -> Self {
+    pub(crate) fn started(self) -> Self {
         self.run("start").code(0);
         self
     }
 
     /// What the server tells of itself.
     #[track_caller]
-    pub(super) fn server(&self) -> Value {
+    pub(crate) fn server(&self) -> Value {
         serde_json::from_str(&self.run("status --server --json").code(0).stdout).unwrap()
     }
 

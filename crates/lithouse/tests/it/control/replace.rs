@@ -36,7 +36,7 @@ impl House {
 }
 
 /// One request; the whole answer.
-fn ask(stream: &mut TcpStream, request: &str) -> Result<String, String> {
+pub(crate) fn ask(stream: &mut TcpStream, request: &str) -> Result<String, String> {
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     stream.write_all(request.as_bytes()).map_err(|error| format!("not sent: {error}"))?;
     read_answer(stream)

@@ -13,10 +13,10 @@ use crate::form::Form;
 use crate::server::{HELLO, PATIENCE, STREAMLIT, Server, signal};
 
 /// A small file system of its own, taken away again whatever the test did.
-struct Disk(PathBuf);
+pub(crate) struct Disk(PathBuf);
 
 impl Disk {
-    fn mount(at: &Path, mebibytes: u32) -> Option<Self> {
+    pub(crate) fn mount(at: &Path, mebibytes: u32) -> Option<Self> {
         std::fs::create_dir_all(at).unwrap();
         let mut mount = Command::new("mount");
         let mounted = mount.args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs"]).arg(at).status();
@@ -28,7 +28,7 @@ impl Disk {
     }
 
     /// Leaves no room at all.
-    fn fill(&self) {
+    pub(crate) fn fill(&self) {
         let ballast = format!("of={}", self.0.join("ballast").display());
         for size in ["bs=64k", "bs=1k"] {
             let filled = Command::new("dd").args(["if=/dev/zero", size, "oflag=append", "conv=notrunc", &ballast]).output();
@@ -36,12 +36,12 @@ impl Disk {
         }
     }
 
-    fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         std::fs::remove_file(self.0.join("ballast")).unwrap();
     }
 
     /// Lays the same files over themselves, read-only: what is open stays so, and nothing else can be opened to write.
-    fn read_only_over(at: &Path) -> Option<Self> {
+    pub(crate) fn read_only_over(at: &Path) -> Option<Self> {
         let run = |args: &[&str]| Command::new("mount").args(args).arg(at).status().is_ok_and(|status| status.success());
         if !run(&["--bind", at.to_str().unwrap()]) {
             eprintln!("skipped: this needs the right to mount");

@@ -220,7 +220,7 @@ while True:
 "#;
 
 /// Makes an app that is served in place one that answers at once.
-pub(super) fn put_quick_python(app: &Path) {
+pub(crate) fn put_quick_python(app: &Path) {
     let bin = app.join("venv/bin");
     std::fs::create_dir_all(&bin).unwrap();
     // Whether it has Streamlit is its own affair.
