@@ -8,6 +8,7 @@ mod command;
 mod declare;
 mod folder;
 mod launch;
+mod mail;
 mod perform;
 mod prepare;
 mod staging;
@@ -28,8 +29,9 @@ use lithouse_core::lifecycle::{Effect, Event, Found, Lifecycle, Memory, Stored};
 use lithouse_core::route::PathPrefix;
 use lithouse_sandbox::entry::RunAs;
 use time::OffsetDateTime;
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, oneshot, watch};
 use tokio::task::{AbortHandle, JoinHandle};
+use tracing::{Instrument, Span};
 
 use crate::environment::Environment;
 use crate::keeper::{InstanceReport, InstanceState};
@@ -38,6 +40,8 @@ use crate::ports::Port;
 use crate::shared::Shared;
 use crate::sockets::{self, Listener};
 use crate::store::{AppRecord, ReleaseRecord, ReleaseState, StoreError};
+
+use mail::{Inbox, Outbox, mail};
 
 pub use ask::{Ask, AskError, Change, LimitChange, LimitsChange, Naming};
 pub(crate) use declare::{Done, Redeclared};
@@ -95,7 +99,7 @@ impl Launchable {
 /// How others reach an app's task.
 #[derive(Clone)]
 pub(crate) struct AppHandle {
-    pub(crate) inbox: mpsc::UnboundedSender<Message>,
+    pub(crate) inbox: Outbox,
     pub(crate) view: watch::Receiver<Arc<AppView>>,
 }
 
@@ -155,8 +159,8 @@ pub(crate) struct AppTask {
     shared: Arc<Shared>,
     record: AppRecord,
     life: Lifecycle,
-    inbox: mpsc::UnboundedReceiver<Message>,
-    outbox: mpsc::UnboundedSender<Message>,
+    inbox: Inbox,
+    outbox: Outbox,
     view: watch::Sender<Arc<AppView>>,
     processes: HashMap<InstanceId, Process>,
     /// What was prepared for instances that the life is about to want.
@@ -184,7 +188,7 @@ impl AppTask {
         task.publish();
         task.shared.registry.publish();
         let handle = AppHandle { inbox: task.outbox.clone(), view: task.view.subscribe() };
-        tokio::spawn(task.live());
+        tokio::spawn(task.live(Span::current()));
         Ok(handle)
     }
 
@@ -193,7 +197,7 @@ impl AppTask {
     pub(crate) fn prepare_to_run(shared: Arc<Shared>, record: AppRecord, releases: &[ReleaseRecord], census: Census) -> Self {
         let (life, effects) =
             Lifecycle::resume(stored(&record, releases, &census), found(&census.reports), missed(&record, &census.reports));
-        let (outbox, inbox) = mpsc::unbounded_channel();
+        let (outbox, inbox) = mail();
         let (view, watcher) = watch::channel(Arc::new(AppView::of_record(&record)));
         let handle = AppHandle { inbox: outbox.clone(), view: watcher };
         let processes = census
@@ -228,47 +232,65 @@ impl AppTask {
     pub(crate) fn begin(self) {
         tokio::spawn(async move {
             self.refresh_folder().await;
-            self.live().await;
+            self.live(Span::none()).await;
         });
     }
 
-    async fn live(mut self) {
+    /// `span` is of what caused its beginning.
+    async fn live(mut self, span: Span) {
         if let Some((effects, census)) = self.first.take() {
-            self.perform(effects).await;
-            self.forget_endings(&census.reports).await;
-            if census.is_replaced && census.reports.iter().any(|report| matches!(report.state, InstanceState::Alive)) {
-                self.replace().await;
-            }
+            self.begin_with(effects, &census).instrument(span).await;
         }
         self.run().await;
     }
 
+    async fn begin_with(&mut self, effects: Vec<Effect>, census: &Census) {
+        self.perform(effects).await;
+        self.forget_endings(&census.reports).await;
+        if census.is_replaced && census.reports.iter().any(|report| matches!(report.state, InstanceState::Alive)) {
+            self.replace().await;
+        }
+    }
+
     async fn run(mut self) {
         while !self.is_purged {
-            let Some(message) = self.inbox.recv().await else { return };
-            match message {
-                Message::Event(event) => self.happen(event).await,
-                Message::Prepared(release, launchable, permit) => self.prepared(release, launchable, permit).await,
-                Message::Halted(instance, is_halted) => {
-                    if let Some(process) = self.processes.get_mut(&instance) {
-                        process.is_halted = is_halted;
-                        self.publish();
-                    }
+            let Some((span, message)) = self.inbox.recv().await else { return };
+            if let Message::Leave(left) = message {
+                return self.leave(left).await;
+            }
+            self.take(message).instrument(span).await;
+        }
+    }
+
+    async fn take(&mut self, message: Message) {
+        match message {
+            Message::Event(event) => self.happen(event).await,
+            Message::Prepared(release, launchable, permit) => self.prepared(release, launchable, permit).await,
+            Message::Halted(instance, is_halted) => {
+                if let Some(process) = self.processes.get_mut(&instance) {
+                    process.is_halted = is_halted;
+                    self.publish();
                 }
-                Message::Peak(peak) => self.last_peak = peak,
-                Message::PurgeAgain => self.purge().await,
-                Message::Leave(left) => return self.leave(left).await,
-                Message::Census(census) => self.compare(census).await,
-                Message::Declared(declared, answer) => {
-                    let result = self.redeclare(*declared).await;
-                    // Whoever asked may have gone; what is declared stands all the same.
-                    let _ = answer.send(result);
+            }
+            Message::Peak(peak) => self.last_peak = peak,
+            Message::PurgeAgain => self.purge().await,
+            // Seen to by whoever takes the messages out.
+            Message::Leave(_) => {}
+            Message::Census(census) => self.compare(census).await,
+            Message::Declared(declared, answer) => {
+                let result = self.redeclare(*declared).await;
+                // Whoever asked may have gone; what is declared stands all the same.
+                let _ = answer.send(result);
+            }
+            Message::Ask(ask, answer) => {
+                let wish = ask.word();
+                let result = self.answer(ask).await;
+                match &result {
+                    Ok(()) => tracing::info!(app = %self.id(), wish, "a wish was taken"),
+                    Err(error) => tracing::info!(app = %self.id(), wish, error = %error, "a wish was refused"),
                 }
-                Message::Ask(ask, answer) => {
-                    let result = self.answer(ask).await;
-                    // Whoever asked may have gone; the wish stands all the same.
-                    let _ = answer.send(result);
-                }
+                // Whoever asked may have gone; the wish stands all the same.
+                let _ = answer.send(result);
             }
         }
     }
@@ -379,11 +401,11 @@ impl AppTask {
     /// Sends a message to this task itself after a pause.
     fn later(&self, pause: Duration, event: Event) -> AbortHandle {
         let outbox = self.outbox.clone();
-        tokio::spawn(async move {
+        let waiting = async move {
             tokio::time::sleep(pause).await;
             let _ = outbox.send(Message::Event(event));
-        })
-        .abort_handle()
+        };
+        tokio::spawn(waiting.in_current_span()).abort_handle()
     }
 }
 

@@ -16,6 +16,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use lithouse_core::app::AppStatus;
 use lithouse_core::route::{AppRoute, PathPrefix, RouteTable, Target, Upstream};
+use tracing::Instrument;
 
 use crate::body::{Progress, ProxyBody, RequestBody};
 use crate::client::ClientContext;
@@ -290,7 +291,7 @@ impl Proxy {
         }
         let open = (Open::count(&self.0.upgraded), route.usage.open_stream());
         let (clock, usage) = (self.0.clock, Arc::clone(&route.usage));
-        tokio::spawn(async move {
+        let carrying = async move {
             // Held to the end of the stream.
             let _open = open;
             // A client that left before the answer reached it has nothing to say any more.
@@ -310,7 +311,8 @@ impl Proxy {
             {
                 tracing::debug!(error = &error as &dyn Error, "an upgraded stream broke");
             }
-        });
+        };
+        tokio::spawn(carrying.in_current_span());
         Response::from_parts(parts, ProxyBody::empty())
     }
 }

@@ -39,7 +39,7 @@ pub(crate) use environment::Environment;
 pub(crate) use flags::{SettingFlags, help_of};
 pub(crate) use hosting::Hosting;
 pub(crate) use layers::{Around, Origin};
-pub(crate) use log::Log;
+pub(crate) use log::{Log, LogFormat};
 pub(crate) use problem::Problems;
 pub(crate) use server::Server;
 pub(crate) use show::Row;

@@ -20,9 +20,11 @@ use lithouse_proxy::guard::{ServedHosts, host_is_served, host_of, origin_is_fore
 use lithouse_proxy::page;
 use lithouse_proxy::proxy::Proxy;
 use tower::ServiceExt;
+use tracing::Instrument;
 
 use crate::api::problem::{Code, Problem};
 use crate::api::{FromControlSocket, RequestId, Stranger};
+use crate::logging;
 use crate::metrics::{Handler, RequestCounts};
 pub(crate) use access::AccessLog;
 pub(crate) use hold::{Held, Hold};
@@ -94,10 +96,15 @@ impl Connection {
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(&self, mut request: Request<Incoming>) -> Response<Body> {
-        let began = Instant::now();
+    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let id = request_id();
-        let line = access::Line::of(&request, self.door);
+        let span = logging::span_of_request(&id);
+        self.answer_as(request, id).instrument(span).await
+    }
+
+    async fn answer_as(&self, mut request: Request<Incoming>, id: String) -> Response<Body> {
+        let began = Instant::now();
+        let line = self.edge.access.line(&request, self.door);
         let handler = Handler::of(request.uri().path());
         if matches!(self.door, Door::Control) && request.headers_mut().remove(hold::PASSED_ON).is_none() {
             request.extensions_mut().insert(FromControlSocket);
@@ -171,6 +178,7 @@ impl Connection {
                 Door::Control => SocketAddr::from(([127, 0, 0, 1], 0)),
             };
             let mut client = ClientContext::new(peer, self.edge.scheme);
+            client.headers.extend(HeaderValue::try_from(id).ok().map(|value| (REQUEST_ID, value)));
             client.request_id = Some(id.to_owned());
             return self.edge.proxy.serve(request, &client).await.map(Body::new);
         }

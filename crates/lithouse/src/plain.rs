@@ -20,8 +20,12 @@ pub(crate) fn is_description(text: &str) -> bool {
 
 /// The text with blanks in the place of what moves the cursor, changes colours, ends a line or turns the direction of writing.
 pub(crate) fn plain(text: &str) -> String {
-    let is_harmful = |each: char| each.is_control() || overrides(each) || matches!(each, '\u{200e}' | '\u{200f}');
     text.chars().map(|each| if is_harmful(each) { ' ' } else { each }).collect()
+}
+
+/// Whether it moves the cursor, changes colours, ends a line or turns the direction of writing.
+pub(crate) fn is_harmful(character: char) -> bool {
+    character.is_control() || overrides(character) || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}')
 }
 
 /// Whether it turns the direction of writing of all that follows. Texts in scripts from right to left need none of them.

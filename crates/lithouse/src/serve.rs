@@ -76,7 +76,7 @@ pub(crate) async fn run(mut config: Config, source: Source) -> anyhow::Result<()
     let predecessor = Predecessor::of_this_process().await?;
     let home = Home::open(&config.server.data)
         .with_context(|| format!("could not use `{}` as the data folder", config.server.data.display()))?;
-    let start_log = || crate::logging::start(&home, config.log.level.as_str(), config.log.size, config.log.keep);
+    let start_log = || crate::logging::start(&home, &config.log);
     let (lock, doors, taken, end) = if let Some(predecessor) = predecessor {
         // The lock tells everybody that we are the server, and whoever reads that may tell us to end at once: that waits until we serve.
         let end = EndSignals::listen()?;

@@ -45,6 +45,23 @@ pub enum Ask {
     Change(Change),
 }
 
+impl Ask {
+    /// The word for it in the log.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Delete => "delete",
+            Self::Forget => "forget",
+            Self::Release(_) => "release",
+            Self::Edit { .. } => "edit",
+            Self::Activate(_) => "activate",
+            Self::Change(_) => "change",
+        }
+    }
+}
+
 /// What may be changed of an app; `None` leaves it.
 #[derive(Debug, Clone, Default)]
 pub struct Change {

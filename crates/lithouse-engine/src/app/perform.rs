@@ -8,8 +8,9 @@ use lithouse_core::ending::Ending;
 use lithouse_core::id::{InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::{Effect, Event};
 use lithouse_core::route::PathPrefix;
-use tokio::sync::mpsc;
+use tracing::Instrument;
 
+use super::mail::Outbox;
 use super::{AppTask, Message, Process};
 use crate::keeper::{CallError, Refusal};
 use crate::opening::{Opened, Opening};
@@ -30,7 +31,7 @@ struct Late {
     patience: Duration,
     /// Whether it may still become healthy after that.
     is_taken_up: bool,
-    outbox: mpsc::UnboundedSender<Message>,
+    outbox: Outbox,
 }
 
 impl Late {
@@ -168,13 +169,13 @@ impl AppTask {
         let outbox = self.outbox.clone();
         let Some(process) = self.processes.get_mut(&instance) else { return };
         let (address, is_taken_up) = (process.port.address(), process.is_taken_up);
-        let watching = tokio::spawn(async move {
+        let watching = async move {
             let late = Late { instance: instance.clone(), patience, is_taken_up, outbox: outbox.clone() };
             if late.told_of(probe::until_healthy(address, &health)).await.is_some() {
                 let _ = outbox.send(Message::Event(Event::Healthy { instance }));
             }
-        });
-        process.watching = Some(watching.abort_handle());
+        };
+        process.watching = Some(tokio::spawn(watching.in_current_span()).abort_handle());
     }
 
     /// Waits until a process that opens its port by itself has done so and answers.
@@ -187,7 +188,7 @@ impl AppTask {
         let outbox = self.outbox.clone();
         let Some(process) = self.processes.get_mut(&instance) else { return };
         let (port, pid, is_taken_up) = (process.port.number(), process.pid.unwrap_or_default(), process.is_taken_up);
-        let watching = tokio::spawn(async move {
+        let watching = async move {
             let opening = Opening { port, instance: instance.clone(), pid, path };
             let late = Late { instance: instance.clone(), patience, is_taken_up, outbox: outbox.clone() };
             let event = match late.told_of(opening.watch()).await {
@@ -196,8 +197,8 @@ impl AppTask {
                 None => return,
             };
             let _ = outbox.send(Message::Event(event));
-        });
-        process.watching = Some(watching.abort_handle());
+        };
+        process.watching = Some(tokio::spawn(watching.in_current_span()).abort_handle());
     }
 
     fn prove(&mut self, instance: InstanceId) {
@@ -211,7 +212,7 @@ impl AppTask {
         let outbox = self.outbox.clone();
         let Some(process) = self.processes.get_mut(&instance) else { return };
         let address = process.port.address();
-        let watching = tokio::spawn(async move {
+        let watching = async move {
             let proof = session::prove(address, &base_path, patience).await;
             if proof.as_ref().is_err_and(SessionError::may_be_an_end) {
                 // The keeper's news of the end stops this task, and says more than a broken connection.
@@ -219,8 +220,8 @@ impl AppTask {
             }
             let verdict = proof.map_err(|error| error.to_string());
             let _ = outbox.send(Message::Event(Event::Proved { instance, verdict }));
-        });
-        process.watching = Some(watching.abort_handle());
+        };
+        process.watching = Some(tokio::spawn(watching.in_current_span()).abort_handle());
     }
 
     async fn terminate(&mut self, instance: InstanceId) {
@@ -271,10 +272,11 @@ impl AppTask {
         if let Err(error) = removed {
             tracing::error!(app = %self.id(), error, "a deleted app could not be removed; it is tried again");
             let outbox = self.outbox.clone();
-            tokio::spawn(async move {
+            let waiting = async move {
                 tokio::time::sleep(REMOVE_AGAIN).await;
                 let _ = outbox.send(Message::PurgeAgain);
-            });
+            };
+            tokio::spawn(waiting.in_current_span());
             return;
         }
         self.shared.collect_environments().await;

@@ -8,9 +8,11 @@ use std::time::Duration;
 use lithouse_core::id::{InstanceId, ReleaseNumber};
 use lithouse_core::lifecycle::Event;
 use lithouse_sandbox::entry::RunAs;
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::OwnedSemaphorePermit;
+use tracing::Instrument;
 
 use super::folder::give_state;
+use super::mail::Outbox;
 use super::staging::{StagingError, staged};
 use super::venv::{self, VenvError};
 use super::{AppTask, Launchable, Message};
@@ -51,7 +53,7 @@ impl AppTask {
         let record = self.record.clone();
         let outbox = self.outbox.clone();
         let awaited = self.port_of_one_that_ends();
-        let task = tokio::spawn(async move {
+        let preparing = async move {
             // Before anything is read of them: what changes from now on is another folder than the one that was started.
             let fingerprint = fingerprint_of(&record).await;
             let message = match launchable(&shared, &record, release, &outbox).await {
@@ -69,7 +71,8 @@ impl AppTask {
                 Err(error) => Message::Event(Event::PrepareFailed { release, reason: error.to_string() }),
             };
             let _ = outbox.send(message);
-        });
+        };
+        let task = tokio::spawn(preparing.in_current_span());
         if let Some(old) = self.preparing.insert(release, task) {
             old.abort();
         }
@@ -101,7 +104,7 @@ async fn launchable(
     shared: &Shared,
     record: &AppRecord,
     number: ReleaseNumber,
-    outbox: &mpsc::UnboundedSender<Message>,
+    outbox: &Outbox,
 ) -> Result<Launchable, PreparationError> {
     let folder = record.folder.clone();
     let user = blocking(move || Ok(folder.as_deref().map(owner::of_folder).transpose()?.flatten())).await?;
@@ -152,7 +155,7 @@ async fn find_or_build(
     record: &AppRecord,
     number: ReleaseNumber,
     user: Option<&RunAs>,
-    outbox: &mpsc::UnboundedSender<Message>,
+    outbox: &Outbox,
 ) -> Result<Launchable, PreparationError> {
     let release = shared.store.release(&record.id, number).await?.ok_or(PreparationError::NoRelease(number))?;
     let folder = record.folder.clone().unwrap_or_else(|| shared.home.release(&record.id, number));
@@ -222,7 +225,7 @@ async fn build(
     record: &AppRecord,
     release: ReleaseRecord,
     files: Files<'_>,
-    outbox: &mpsc::UnboundedSender<Message>,
+    outbox: &Outbox,
 ) -> Result<Launchable, PreparationError> {
     let _ = outbox.send(Message::Event(Event::BuildBegan { release: release.number }));
     let log = BuildLog::create(&shared.home.build_log(record.log_name())).map_err(PreparationError::Log)?;

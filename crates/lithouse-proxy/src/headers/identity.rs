@@ -2,7 +2,8 @@
 //! Headers by which a proxy tells an app about its visitor. A client's own are lies until proven otherwise.
 
 /// Names that never pass from a client.
-const NAMES: &[&str] = &["forwarded", "proxy", "remote-email", "remote-groups", "remote-name", "remote-user", "x-real-ip"];
+const NAMES: &[&str] =
+    &["forwarded", "proxy", "remote-email", "remote-groups", "remote-name", "remote-user", "x-real-ip", "x-request-id"];
 
 /// Beginnings of names that never pass from a client: `X-Forwarded-User`, `X-Auth-Request-Email`, `X-Remote-User` and so on.
 const FAMILIES: &[&str] = &["x-auth-request-", "x-forwarded-", "x-lithouse-", "x-remote-"];
@@ -44,6 +45,8 @@ mod tests {
             "forwarded",
             "x-real-ip",
             "x_real_ip",
+            "x-request-id",
+            "x_request_id",
             "proxy",
         ] {
             assert!(is_ours_to_say(name), "{name}");

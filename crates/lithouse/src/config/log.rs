@@ -4,18 +4,26 @@
 use super::declare::Flag::Named;
 use super::declare::Otherwise::Text;
 use super::declare::section;
-use super::reader::{Count, OneOf, Size, Word};
+use super::reader::{Count, Levels, LogLevels, OneOf, Size, Word};
 
 section! {
     /// What is written down, and how much of it is kept.
     pub(crate) struct Log in "log" {
         /// How much the log tells: `error`, `warn`, `info`, `debug` or `trace`.
         ///
-        /// It holds for `logs/controller.log` in the data folder.
-        level: LogLevel as OneOf<LogLevel> {
+        /// It holds for `logs/controller.log` in the data folder. A part of the program may have a level of its own, such as
+        /// `info,lithouse_proxy=debug`; what is not named then and has no level stays at `info`. `off` tells nothing.
+        level: LogLevels as Levels {
             env: &["LOG_LEVEL"],
             flag: Named("log-level", "LEVEL"),
             default: Text("info"),
+        }
+        /// How lines are written: `text` for people, or `json`, an object a line, for programs.
+        ///
+        /// It holds for `controller.log` and `website.log`, and for what `lithouse serve` says while it runs.
+        format: LogFormat as OneOf<LogFormat> {
+            env: &["LOG_FORMAT"],
+            default: Text("text"),
         }
         /// How large a log may become before it is put aside, the server's and the apps'.
         size: u64 as Size<10_000> {
@@ -28,42 +36,15 @@ section! {
     }
 }
 
-/// How much the log tells.
+/// How the lines of logs are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum LogLevel {
-    /// What went wrong.
-    Error,
-    /// And what may.
-    Warn,
-    /// And what happens.
-    Info,
-    /// And why.
-    Debug,
-    /// And everything else.
-    Trace,
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: an object a line.
+    Json,
 }
 
-impl LogLevel {
-    /// The word for it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
-}
-
-impl Word for LogLevel {
-    const WORDS: &'static [(&'static str, Option<Self>)] = &[
-        ("error", Some(Self::Error)),
-        ("warn", Some(Self::Warn)),
-        ("info", Some(Self::Info)),
-        ("debug", Some(Self::Debug)),
-        ("trace", Some(Self::Trace)),
-    ];
-    // `LOG_LEVEL` is shared with programs that say it so.
-    const ALSO: &'static [(&'static str, Self)] = &[("critical", Self::Error), ("warning", Self::Warn)];
+impl Word for LogFormat {
+    const WORDS: &'static [(&'static str, Option<Self>)] = &[("text", Some(Self::Text)), ("json", Some(Self::Json))];
 }

@@ -6,6 +6,7 @@
 
 mod address;
 mod amount;
+mod levels;
 mod list;
 mod port_range;
 mod text;
@@ -17,6 +18,8 @@ use serde_json::Value as Json;
 
 pub(super) use address::{Address, Base, Port};
 pub(super) use amount::{Count, Number, Seconds, Share, Size, Switch};
+pub(super) use levels::Levels;
+pub(crate) use levels::LogLevels;
 pub(super) use list::{ImportNames, Requirements};
 pub(crate) use port_range::PortRange;
 pub(super) use port_range::Ports;

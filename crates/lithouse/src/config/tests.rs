@@ -112,6 +112,8 @@ fn every_setting_with_a_variable_can_be_set_by_it() {
         ("LITHOUSE_SNIPPETS_SANDBOX", "standard", "snippets.sandbox", "standard"),
         ("LITHOUSE_AUTH", "none", "auth.mode", "none"),
         ("LOG_LEVEL", "trace", "log.level", "trace"),
+        ("LOG_LEVEL", "warning,hyper=Debug", "log.level", "warn,hyper=debug"),
+        ("LOG_FORMAT", "JSON", "log.format", "json"),
     ];
     for (name, text, key, shown) in said {
         let config = Place::with(&[]).resolved(&[], &[(name, text)]).unwrap();
@@ -162,6 +164,7 @@ mode = "none"
 
 [log]
 level = "error"
+format = "json"
 size = "5MB"
 keep = 2
 "#;
@@ -262,6 +265,13 @@ fn a_wrong_value_is_told_with_its_place_and_what_would_be_right() {
             "did you mean `info`?",
         ),
         (
+            "[log]\nlevel = \"info,lithouse_proxy=debgu\"",
+            "2: `log.level` is set to `info,lithouse_proxy=debgu`",
+            "`error`, `warn`, `info`, `debug` or `trace` is expected",
+            "did you mean `debug`?",
+        ),
+        ("[log]\nformat = \"jsn\"", "2: `log.format` is set to `jsn`", "`text` or `json` is expected", "did you mean `json`?"),
+        (
             "log = 3",
             "1: `log` is set to `3`",
             "a table is expected",
@@ -313,7 +323,7 @@ fn an_unknown_key_is_told_with_what_may_be_meant() {
         ("[hosting]\n\nprot_range = 1", "3: unknown key `hosting.prot_range`\nhint: did you mean `hosting.port_range`?"),
         ("port_range = 1", "1: unknown key `port_range`\nhint: did you mean `hosting.port_range`?"),
         ("[snipets]\nworkers = 1", "1: unknown key `snipets`\nhint: did you mean `snippets`?"),
-        ("[log]\ncolour = 1", "2: unknown key `log.colour`\nhint: known here: `level`, `size`, `keep`"),
+        ("[log]\ncolour = 1", "2: unknown key `log.colour`\nhint: known here: `level`, `format`, `size`, `keep`"),
         ("[apps.a]\ndri = \"x\"", "2: unknown key `apps.a.dri`\nhint: did you mean `apps.a.dir`?"),
         (
             "[[snippets.templates]]\nname = \"a\"\ncode = \"1\"\ntitel = \"A\"",

@@ -89,7 +89,7 @@ impl House {
         let snippets = super::snippets::open(config, home, &engine)?;
         let facts = Arc::new(super::facts(config, home));
         let counts = Arc::<RequestCounts>::default();
-        let access = AccessLog::open(&home.logs().join("website.log"), config.log.size, config.log.keep)
+        let access = AccessLog::open(&home.logs().join("website.log"), config.log.format, config.log.size, config.log.keep)
             .context("could not open the access log")?;
         let edge = Edge {
             hosts: super::served_hosts(config, links.listen),

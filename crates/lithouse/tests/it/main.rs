@@ -17,6 +17,7 @@ mod health;
 mod keeper;
 mod life;
 mod limits;
+mod logging;
 mod metrics;
 mod portal;
 mod releases;

@@ -181,8 +181,9 @@ impl Server {
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the server ended with {status}: {said}");
             }
-            let line = said.lines().find_map(|line| line.strip_prefix("listening on "));
-            line.map(|url| url.trim().to_owned()).ok_or(said)
+            // Text, or the message of a line of JSON.
+            let line = said.lines().find_map(|line| line.split_once("listening on ").map(|(_, url)| url));
+            line.map(|url| url.trim_end_matches(|each| " \"}".contains(each)).to_owned()).ok_or(said)
         });
         self.running = Some(Running { child, url, said });
     }

@@ -221,6 +221,11 @@ while True:
 
 /// Makes an app that is served in place one that answers at once.
 pub(crate) fn put_quick_python(app: &Path) {
+    put_python(app, QUICK);
+}
+
+/// Makes an app that is served in place one that this program is, in the place of its Python.
+pub(crate) fn put_python(app: &Path, program: &str) {
     let bin = app.join("venv/bin");
     std::fs::create_dir_all(&bin).unwrap();
     // Whether it has Streamlit is its own affair.
@@ -232,7 +237,7 @@ pub(crate) fn put_quick_python(app: &Path) {
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();
-    write.stdin.take().unwrap().write_all(QUICK.as_bytes()).unwrap();
+    write.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
     assert!(write.wait().unwrap().success());
 }
 
