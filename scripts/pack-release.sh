@@ -11,6 +11,7 @@ name=lithouse-$version-linux-$(uname -m)
 rm -rf "dist/$name"
 mkdir -p "dist/$name"
 cp "$binary" LICENSE "dist/$name/"
+"$binary" man "dist/$name/man/man1"
 for document in README.md CHANGELOG.md SECURITY.md; do
     [ ! -f "$document" ] || cp "$document" "dist/$name/"
 done

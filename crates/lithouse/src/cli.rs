@@ -9,6 +9,7 @@ mod app_name;
 mod apps;
 mod check;
 mod client;
+mod complete;
 mod config;
 mod deploy;
 mod doctor;
@@ -18,6 +19,7 @@ mod healthcheck;
 mod info;
 mod log_line;
 mod logs;
+mod man;
 mod open;
 mod output;
 mod power;
@@ -35,15 +37,18 @@ mod snippet;
 mod start;
 mod status;
 mod stop;
+mod templates;
 mod watch;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
+use serde_json::json;
 use url::Url;
+
+pub(crate) use complete::answer_shell;
 
 use address::Address;
 use client::Client;
@@ -76,6 +81,13 @@ pub(crate) enum Invocation {
 /// A question about what a server would be.
 #[derive(Debug)]
 pub(crate) enum HereCall {
+    /// Whether that is sound.
+    CheckConfig {
+        /// What it would go by.
+        config: Config,
+        /// Whether programs read it.
+        json: bool,
+    },
     /// What it would go by.
     ShowConfig {
         /// That.
@@ -94,6 +106,10 @@ pub(crate) enum HereCall {
     },
     /// Be looked after by systemd.
     Service(service::Service),
+    /// Help a shell to complete what is typed.
+    Completions(complete::CompletionsArgs),
+    /// Be described in manual pages.
+    Man(man::ManArgs),
     /// Whether it could run here.
     Examine {
         /// What it would go by.
@@ -121,8 +137,24 @@ pub(crate) struct ClientCall {
 struct Cli {
     #[command(flatten)]
     server: ServerFlags,
+    #[command(flatten)]
+    manner: Manner,
     #[command(subcommand)]
     verb: Verb,
+}
+
+/// How things are told.
+#[derive(Debug, Args)]
+struct Manner {
+    /// Use colours: `auto`, `always` or `never` [env: `NO_COLOR`, `CLICOLOR_FORCE`]
+    ///
+    /// `auto` uses them on a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`; with `CLICOLOR_FORCE` in pipes too.
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    #[arg(hide_possible_values = true)]
+    color: output::When,
+    /// Tell nothing but data and what goes wrong
+    #[arg(short, long, global = true, help_heading = "Output")]
+    quiet: bool,
 }
 
 /// Which server is meant.
@@ -131,10 +163,10 @@ struct ServerFlags {
     /// Address of the server to talk to, `http://host:port` [env: `LITHOUSE_URL`]
     ///
     /// Without it, the server of the data folder is asked through its socket.
-    #[arg(long, global = true, value_name = "URL", conflicts_with = "data", help_heading = "Server")]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "data", help_heading = "Server", value_parser = address::url)]
     url: Option<Url>,
     // Described where it is declared.
-    #[arg(long, global = true, value_name = "DIR", help = help_of("data"), help_heading = "Server")]
+    #[arg(long, global = true, value_name = "DIR", help = help_of("data"), help_heading = "Server", value_hint = ValueHint::DirPath)]
     data: Option<PathBuf>,
 }
 
@@ -149,6 +181,7 @@ enum Verb {
     /// it answers; if one runs already, that is said and the exit code is 0. With the key or id of an app, that app is started, and
     /// this returns when it runs. A name that is a folder here means the folder, unless a server runs that does not serve it and has
     /// an app of that name.
+    #[command(mut_arg("APPS_DIR", |folder| folder.add(complete::folder_or_app())))]
     #[command(after_long_help = "Example:\n  lithouse start ./apps --listen 127.0.0.1:8080\n  lithouse start sales")]
     Start(Box<start::StartArgs>),
     /// Print or install units for systemd
@@ -166,6 +199,15 @@ enum Verb {
     Doctor(Box<doctor::DoctorArgs>),
     #[command(flatten)]
     Client(ClientVerb),
+    /// Print a script by which a shell completes verbs, flags, and the names of apps
+    ///
+    /// The script asks the `lithouse` in PATH, and that the server that the words typed so far would ask; names of apps and numbers of
+    /// releases are there if it answers at once. Made anew by each shell, as below, it always fits the program.
+    #[command(after_long_help = complete::HELP)]
+    Completions(complete::CompletionsArgs),
+    /// Write the help pages as manual pages
+    #[command(hide = true)]
+    Man(man::ManArgs),
     /// The parent of every app, started by `serve`
     #[command(hide = true)]
     Keeper,
@@ -234,23 +276,42 @@ enum ClientVerb {
     /// Look a piece of Python over, without running it
     #[command(after_long_help = "Example:\n  lithouse check plot.py")]
     Check(check::CheckArgs),
+    /// List pieces of Python to begin with, or print one
+    #[command(after_long_help = "Example:\n  lithouse templates\n  lithouse templates hello > hello.py")]
+    Templates(templates::TemplatesArgs),
     /// Ask whether the server is up: exit code 0 or 1, as containers want it
     #[command(after_long_help = "Example:\n  lithouse healthcheck --url http://127.0.0.1:8080")]
     Healthcheck(healthcheck::HealthcheckArgs),
 }
 
-/// Reads the command line and the environment. Ends the process with help, or with a message and exit code 2, where there is
-/// nothing to do.
-pub(crate) fn parse() -> Invocation {
+/// Reads the command line and the environment. Where there is nothing to do, what is wrong is told, and this is the exit code; help ends
+/// the process.
+pub(crate) fn parse() -> Result<Invocation, ExitCode> {
+    if let Some(when) = output::When::typed(std::env::args_os().skip(1)) {
+        when.hold();
+    }
     let cli = Cli::parse();
+    if cli.manner.quiet {
+        output::be_quiet();
+    }
+    let is_for_program = cli.verb.is_for_program();
     let environment = Environment::of_process();
     match resolve(cli, &environment) {
-        Ok(invocation) => invocation,
-        // How flags are typed says nothing of what stands in a file.
-        Err(SettingError::Configuration(problems)) => {
-            clap::Error::raw(ErrorKind::ValueValidation, format!("{problems}\n")).exit()
+        Ok(invocation) => Ok(invocation),
+        Err(error) => {
+            let (exit, hint) = (exit::Exit::Usage as u8, error.hint());
+            if is_for_program {
+                let errors = if let SettingError::Configuration(problems) = &error { problems.each() } else { Vec::new() };
+                let (code, detail) = (error.code(), error.to_string());
+                output::problem(&json!({ "code": code, "detail": detail, "hint": hint, "errors": errors, "exit_code": exit }));
+            } else {
+                // What stands in a file may hold anything.
+                let lines: Vec<String> = error.to_string().lines().map(output::plain).collect();
+                let hint = hint.map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+                output::complain(&format!("error: {}{hint}", lines.join("\n")));
+            }
+            Err(not_understood())
         }
-        Err(error) => Cli::command().error(ErrorKind::ValueValidation, error).exit(),
     }
 }
 
@@ -285,6 +346,10 @@ fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingErr
             let (config, _) = of_server(verb.serve().clone(), cli.server.url, data_flag)?;
             Invocation::Here(Box::new(HereCall::Service(verb.service(&config, &arguments).map_err(SettingError::Here)?)))
         }
+        Verb::Config(config::ConfigVerb::Check(args)) => {
+            let (config, _) = of_server(args.serve, cli.server.url, data_flag)?;
+            Invocation::Here(Box::new(HereCall::CheckConfig { config, json: args.json }))
+        }
         Verb::Config(config::ConfigVerb::Show(args)) => {
             let (config, _) = of_server(args.serve, cli.server.url, data_flag)?;
             Invocation::Here(Box::new(HereCall::ShowConfig { config, json: args.json }))
@@ -293,6 +358,8 @@ fn resolve(cli: Cli, environment: &Environment) -> Result<Invocation, SettingErr
             let (config, _) = of_server(args.serve, cli.server.url, data_flag)?;
             Invocation::Here(Box::new(HereCall::Examine { config, json: args.json }))
         }
+        Verb::Completions(args) => Invocation::Here(Box::new(HereCall::Completions(args))),
+        Verb::Man(args) => Invocation::Here(Box::new(HereCall::Man(args))),
         Verb::Keeper => Invocation::Keeper { data: data(data_flag)?.path },
         Verb::Start(args) => {
             let start::StartArgs { serve, no_wait } = *args;
@@ -319,21 +386,84 @@ fn app_meant(flags: &serve::ServeFlags) -> Result<Option<app_name::AppName>, Set
     if flags.is_folder_alone() { Ok(Some(app)) } else { Err(SettingError::SettingsForApp(word.to_string())) }
 }
 
+impl Verb {
+    /// Whether its output is for a program.
+    fn is_for_program(&self) -> bool {
+        match self {
+            Self::Config(config::ConfigVerb::Show(args) | config::ConfigVerb::Check(args)) => args.json,
+            Self::Doctor(args) => args.json,
+            Self::Client(verb) => verb.is_for_program(),
+            Self::Serve(_) | Self::Start(_) | Self::Service(_) | Self::Completions(_) | Self::Man(_) | Self::Keeper => false,
+        }
+    }
+}
+
+impl ClientVerb {
+    fn is_for_program(&self) -> bool {
+        match self {
+            Self::Deploy(args) => args.json,
+            Self::Apps(args) => args.json,
+            Self::Status(args) => args.json,
+            Self::Info(args) => args.json,
+            Self::Logs(args) => args.json,
+            Self::Refresh(args) => args.json,
+            Self::Releases(args) => args.json,
+            Self::Run(args) => args.json,
+            Self::Check(args) => args.json,
+            Self::Templates(args) => args.json,
+            Self::Healthcheck(args) => args.json,
+            Self::StartApp(_) | Self::Stop(_) | Self::Restart(_) | Self::Open(_) | Self::Rollback(_) | Self::Rm(_) => false,
+        }
+    }
+
+    /// The app that it is about, as it was typed.
+    fn app(&self) -> Option<&app_name::AppName> {
+        match self {
+            Self::Info(args) => Some(&args.app),
+            Self::Logs(args) => Some(&args.app),
+            Self::StartApp(args) => Some(&args.app),
+            Self::Stop(args) => args.app.as_ref(),
+            Self::Restart(args) => args.app.as_ref(),
+            Self::Open(args) => Some(&args.app),
+            Self::Releases(args) => Some(&args.app),
+            Self::Rollback(args) => Some(&args.app),
+            Self::Rm(args) => Some(&args.app),
+            Self::Deploy(_)
+            | Self::Apps(_)
+            | Self::Status(_)
+            | Self::Refresh(_)
+            | Self::Run(_)
+            | Self::Check(_)
+            | Self::Templates(_)
+            | Self::Healthcheck(_) => None,
+        }
+    }
+}
+
 /// Answers a question by itself: data to stdout, all else to stderr, the outcome as exit code.
 pub(crate) async fn answer(call: &HereCall) -> ExitCode {
-    ended(match call {
+    let is_for_program = match call {
+        HereCall::CheckConfig { json, .. } | HereCall::ShowConfig { json, .. } | HereCall::Examine { json, .. } => *json,
+        HereCall::Service(_) | HereCall::Completions(_) | HereCall::Man(_) | HereCall::Start { .. } => false,
+    };
+    let outcome = match call {
+        HereCall::CheckConfig { config, json } => config::check(config, *json),
         HereCall::ShowConfig { config, json } => config::show(config, *json),
         HereCall::Service(service) => service::run(service),
+        HereCall::Completions(args) => complete::print(args),
+        HereCall::Man(args) => man::write(args),
         HereCall::Start { config, arguments, app } => start::run(config, arguments, app.as_ref()).await,
         HereCall::Examine { config, json } => doctor::run(config, *json).await,
-    })
+    };
+    ended(outcome, is_for_program)
 }
 
 /// Performs a client verb: data to stdout, all else to stderr, the outcome as exit code.
 pub(crate) async fn run(call: ClientCall) -> ExitCode {
     if let Some(problems) = &call.unread {
-        output::note(&format!("warning: {problems}\nhint: `--data DIR` names the server's folder"));
+        output::complain(&format!("warning: {problems}\nhint: `--data DIR` names the server's folder"));
     }
+    let is_for_program = call.verb.is_for_program();
     let interrupted = async {
         // Without a handler Ctrl-C ends the process in the ordinary way, which is as good.
         if tokio::signal::ctrl_c().await.is_err() {
@@ -345,7 +475,7 @@ pub(crate) async fn run(call: ClientCall) -> ExitCode {
         () = interrupted => Err(Failure::Interrupted),
         outcome = perform(call) => outcome,
     };
-    ended(outcome)
+    ended(outcome, is_for_program)
 }
 
 /// The exit code where the command line, a variable or the configuration cannot be gone by.
@@ -353,11 +483,11 @@ pub(crate) fn not_understood() -> ExitCode {
     exit::Exit::Usage.into()
 }
 
-fn ended(outcome: Result<(), Failure>) -> ExitCode {
+fn ended(outcome: Result<(), Failure>, is_for_program: bool) -> ExitCode {
     match outcome {
         Ok(()) => exit::Exit::Done.into(),
         Err(failure) => {
-            failure.report();
+            failure.report(is_for_program);
             failure.exit().into()
         }
     }
@@ -365,7 +495,8 @@ fn ended(outcome: Result<(), Failure>) -> ExitCode {
 
 async fn perform(call: ClientCall) -> Result<(), Failure> {
     let client = Client::new(call.address, call.token.as_deref())?;
-    match call.verb {
+    let app = call.verb.app().cloned();
+    let outcome = match call.verb {
         ClientVerb::Deploy(args) => deploy::run(&client, args).await,
         ClientVerb::Apps(args) => apps::run(&client, &args).await,
         ClientVerb::Status(args) => status::run(&client, &args).await,
@@ -381,12 +512,21 @@ async fn perform(call: ClientCall) -> Result<(), Failure> {
         ClientVerb::Rm(args) => rm::run(&client, &args).await,
         ClientVerb::Run(args) => run::run(&client, &args).await,
         ClientVerb::Check(args) => check::run(&client, &args).await,
+        ClientVerb::Templates(args) => templates::run(&client, &args).await,
         ClientVerb::Healthcheck(args) => healthcheck::run(&client, &args).await,
+    };
+    match (outcome, app) {
+        (Err(Failure::Client(error)), Some(app)) if error.is_no_such_app() => {
+            Err(error.with_near(apps::nearest(&client, &app).await).into())
+        }
+        (outcome, _) => outcome,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     fn resolved(arguments: &[&str], variables: &[(&str, &str)]) -> Result<Invocation, String> {
@@ -405,6 +545,37 @@ mod tests {
     #[test]
     fn the_command_tree_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// The words of a line of a shell, without what follows `>` or `|`.
+    fn words(line: &str) -> Vec<String> {
+        let line = line.split(['>', '|']).next().unwrap_or_default();
+        let mut words = Vec::new();
+        for (number, piece) in line.split('\'').enumerate() {
+            match number % 2 {
+                0 => words.extend(piece.split_whitespace().map(str::to_owned)),
+                _ => words.push(piece.to_owned()),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_verb_has_an_example_that_can_be_typed() {
+        fn look(command: &clap::Command) {
+            for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
+                let help = verb.get_after_long_help().map(ToString::to_string).unwrap_or_default();
+                let examples: Vec<&str> = help.split("Example:\n").nth(1).unwrap_or_default().lines().collect();
+                assert!(!examples.is_empty(), "`{}` has no example", verb.get_name());
+                for example in examples {
+                    assert!(example.contains(verb.get_name()), "{example}");
+                    let parsed = Cli::try_parse_from(words(example));
+                    assert!(parsed.is_ok(), "{example}: {}", parsed.err().map(|error| error.to_string()).unwrap_or_default());
+                }
+                look(verb);
+            }
+        }
+        look(&Cli::command());
     }
 
     #[test]

@@ -45,6 +45,7 @@ pub(crate) use server::Server;
 pub(crate) use show::Row;
 pub(crate) use snippets::{Sandbox, Snippets};
 pub(crate) use source::Source;
+pub(crate) use suggest::{did_you_mean, nearest};
 pub(crate) use template::Template;
 
 use file::File;

@@ -40,12 +40,19 @@ pub fn main() -> ExitCode {
         Some("sandbox-probe") => return lithouse_sandbox::level::run_probe(),
         _ => {}
     }
+    if let Some(code) = cli::answer_shell() {
+        return code;
+    }
     if serve::background::is_wanted()
         && let Err(error) = serve::background::leave_caller()
     {
         return told(Err(anyhow::Error::new(error).context("could not leave the caller's descriptors")));
     }
-    match cli::parse() {
+    let invocation = match cli::parse() {
+        Ok(invocation) => invocation,
+        Err(code) => return code,
+    };
+    match invocation {
         // The keeper must be alone in its process, so nothing may have been started before.
         Invocation::Keeper { data } => told(keep(&data)),
         Invocation::Serve { config, source } => told(on_runtime(serve::run(*config, source)).and_then(|result| result)),

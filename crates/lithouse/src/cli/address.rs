@@ -10,7 +10,7 @@ use url::Url;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AddressError {
     /// Another scheme than `http`.
-    #[error("`{0}` is not an `http://host:port` address; for one behind TLS, forward a port of that machine to here")]
+    #[error("`{0}` is not an `http://host:port` address; for one behind TLS, forward a port of that machine to this one")]
     NotHttp(Url),
     /// A name and password in the address.
     #[error("the address of the server holds a password, which no server asks for yet; leave it out")]
@@ -33,6 +33,14 @@ pub(super) enum Address {
         /// What stands before every path, without a final slash.
         prefix: String,
     },
+}
+
+/// Reads an address as people type it.
+pub(super) fn url(text: &str) -> Result<Url, String> {
+    Url::parse(text).map_err(|error| match error {
+        url::ParseError::RelativeUrlWithoutBase => "an address begins with `http://`".to_owned(),
+        other => other.to_string(),
+    })
 }
 
 impl Address {

@@ -1,21 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `apps`: the list of apps, which `status` tells more of.
 
+use std::time::Duration;
+
 use clap::Args;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::app_name::AppName;
 use super::client::{Client, Json};
 use super::failure::Failure;
 use super::output::{self, Cell, Moment, Table, age, share, size};
 use super::resource::App;
+use crate::config;
+
+/// How long a server may take before no name is suggested.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How to list.
 #[derive(Debug, Args)]
 pub(super) struct AppsArgs {
     /// Print the API's JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Deserialize)]
@@ -79,6 +86,13 @@ pub(super) async fn pages(client: &Client) -> Result<Vec<Json>, Failure> {
     }
 }
 
+/// The app whose name may be meant by one that no app has.
+pub(super) async fn nearest(client: &Client, said: &AppName) -> Option<String> {
+    let apps: Page<App> = client.get_within("/api/apps", PATIENCE).await.ok()?.as_resource().ok()?;
+    let names: Vec<&str> = apps.apps.iter().map(App::label).collect();
+    config::nearest(&said.to_string(), names).map(str::to_owned)
+}
+
 /// One page as it came; several as the one page that they are together.
 pub(super) fn json(pages: &[Json]) -> Result<String, Failure> {
     if let [page] = pages {
@@ -96,6 +110,7 @@ fn table(apps: &[App], columns: Columns) -> Table {
     let is_told = |title: &&str| columns == Columns::All || !["PORT", "RESTARTS"].contains(title);
     let titles = ["APP", "STATUS", "PID", "PORT", "UP", "RESTARTS", "MEMORY", "CPU", "URL"];
     let mut table = Table::titled(&titles.into_iter().filter(is_told).collect::<Vec<_>>());
+    table = table.sparing(&["CPU", "RESTARTS", "PORT", "MEMORY", "UP", "PID"]);
     for app in apps {
         let cells = [
             Cell::from(app.label()),

@@ -22,7 +22,7 @@ pub(super) struct CheckArgs {
     policy: Policy,
     /// Print the API's JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// The answer.

@@ -20,6 +20,11 @@ pub(super) enum ConfigVerb {
     /// It takes the flags of `lithouse serve`, and tells what that would go by.
     #[command(after_long_help = "Example:\n  lithouse config show --config lithouse.toml --listen 127.0.0.1:9000")]
     Show(ShowArgs),
+    /// Say whether the configuration is sound, and what is wrong with it
+    ///
+    /// It takes the flags of `lithouse serve`. The exit code is 2 where that would not start for it.
+    #[command(after_long_help = "Example:\n  lithouse config check --config lithouse.toml")]
+    Check(ShowArgs),
 }
 
 /// Of which server, and how.
@@ -45,6 +50,23 @@ pub(super) fn show(config: &Config, as_json: bool) -> Result<(), Failure> {
         table.row([row.key.as_str().into(), value(row).into(), origin]);
     }
     output::line(&table.render())
+}
+
+/// Says that it is sound; what is wrong with one ends the program before.
+pub(super) fn check(config: &Config, as_json: bool) -> Result<(), Failure> {
+    let file = config.file.as_deref().map(|file| file.to_string_lossy().into_owned());
+    let rows = config.rows();
+    let said = rows.iter().filter(|row| row.origin != "default").count();
+    if as_json {
+        return output::line(&format!(
+            "{:#}",
+            json!({ "file": file, "sound": true, "apps": config.apps.len(), "settings": said })
+        ));
+    }
+    let file = file.map_or_else(|| "no file".to_owned(), |file| format!("`{file}`"));
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    let (settings, apps) = (format!("{said} setting{}", plural(said)), config.apps.len());
+    output::line(&output::plain(&format!("sound: {file}, {settings} set, {apps} app{} named", plural(apps))))
 }
 
 /// The value in a line; where there is none, what holds instead.

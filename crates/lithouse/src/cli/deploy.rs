@@ -14,10 +14,11 @@ pub(super) use pack::PackError;
 
 use super::app_name::AppName;
 use super::client::{Client, Json};
+use super::complete;
 use super::failure::Failure;
 use super::output;
 use super::resource::{App, Release};
-use super::watch::{self, BuildLog, Way};
+use super::watch::{self, BuildLog, Unattended, Way};
 use upload::{Bundle, upload};
 
 /// What to deploy, and as what.
@@ -31,7 +32,7 @@ pub(super) struct DeployArgs {
     /// Key of the app, `[a-z0-9][a-z0-9-]*`; by default made of the folder's name
     ///
     /// If there is an app with this key, it gets a new release; a release that fails changes nothing.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", add = complete::apps())]
     key: Option<Key>,
     /// What people call the app
     #[arg(long, value_name = "NAME")]
@@ -41,7 +42,7 @@ pub(super) struct DeployArgs {
     description: Option<String>,
     /// Print the app as JSON instead of its URL
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// Return once the upload is accepted, without waiting for the build
     #[arg(long)]
     no_wait: bool,
@@ -51,25 +52,6 @@ pub(super) struct DeployArgs {
 struct Accepted {
     number: Option<u32>,
     since: Option<output::Moment>,
-}
-
-/// Says, if the command is interrupted while it waits, what goes on without it.
-struct Watch {
-    is_over: bool,
-}
-
-impl Watch {
-    fn end(mut self) {
-        self.is_over = true;
-    }
-}
-
-impl Drop for Watch {
-    fn drop(&mut self) {
-        if !self.is_over {
-            output::note("the server goes on with it");
-        }
-    }
 }
 
 /// Deploys and prints the URL.
@@ -88,9 +70,9 @@ pub(super) async fn run(client: &Client, args: DeployArgs) -> Result<(), Failure
         None => create(client, &key, bundle, &args).await?,
     };
     if !args.no_wait {
-        let watch = Watch { is_over: false };
+        let unattended = Unattended::begin();
         let outcome = wait(client, &name, accepted).await;
-        watch.end();
+        unattended.end();
         outcome?;
         output::note(&format!("`{name}` is ready after {:.1} s", began.elapsed().as_secs_f64()));
     }

@@ -37,7 +37,7 @@ Exit codes:
   0    done
   1    what was asked for failed: a deploy, an app that does not run, a snippet that did not succeed
   2    the command line, a variable or the configuration was not understood
-  3    there is no such app or release; `status`: no server runs
+  3    there is no such app, release or template; `status`: no server runs
   4    the server refused: a conflict, something invalid, missing rights
   5    no server answers, or it hung up
   6    the server failed, or what answers is not Lithouse

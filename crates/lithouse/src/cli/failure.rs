@@ -9,6 +9,7 @@ use super::deploy::PackError;
 use super::exit::Exit;
 use super::output;
 use super::snippet::SnippetError;
+use crate::config::did_you_mean;
 
 /// Why a client verb did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,14 @@ pub(super) enum Failure {
     /// Nothing to go back to.
     #[error("`{0}` has no earlier release that was ever ready")]
     NothingBefore(String),
+    /// No template has that name.
+    #[error("there is no template `{name}`")]
+    NoSuchTemplate {
+        /// The name.
+        name: String,
+        /// The one that may be meant.
+        near: Option<String>,
+    },
     /// Nobody can be asked whether the app should really go.
     #[error("removing `{0}` cannot be undone, and there is no terminal to ask on")]
     NotConfirmed(String),
@@ -121,6 +130,14 @@ pub(super) enum Failure {
     /// Somebody has written or changed a unit.
     #[error("`{}` is there already and says something else", .0.display())]
     UnitIsThere(PathBuf),
+    /// A manual page could not be written.
+    #[error("could not write the manual pages into `{}`", .path.display())]
+    Man {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// Where a user's units are cannot be told.
     #[error("neither `XDG_CONFIG_HOME` nor `HOME` is set")]
     NoHome,
@@ -133,16 +150,43 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Says on stderr what happened and what to do next.
-    pub(super) fn report(&self) {
+    /// Says on stderr what happened and what to do next; to programs in a line of JSON.
+    pub(super) fn report(&self, as_json: bool) {
         if self.is_closed_pipe() {
             return;
+        }
+        if as_json {
+            return output::problem(&self.problem());
         }
         if let Self::NotStarted { said, .. } = self
             && !said.is_empty()
         {
-            return output::note(said);
+            return output::complain(said);
         }
+        let message = self.words();
+        let lines = if self.is_of_configuration() { message.lines().collect() } else { vec![message.as_str()] };
+        let lines: Vec<String> = lines.into_iter().map(output::plain).collect();
+        output::complain(&format!("error: {}", lines.join("\n")));
+        if let Some(hint) = self.hint() {
+            output::complain(&format!("hint: {}", output::plain(&hint)));
+        }
+    }
+
+    /// The failure for programs: what the server said of it, as it said it, or our own words in the same shape.
+    fn problem(&self) -> serde_json::Value {
+        let mut problem = match self {
+            Self::Client(error) => error.said(),
+            _ => serde_json::Map::new(),
+        };
+        problem.insert("code".to_owned(), self.code().into());
+        problem.insert("detail".to_owned(), self.words().into());
+        problem.insert("hint".to_owned(), self.hint().into());
+        problem.insert("exit_code".to_owned(), (self.exit() as u8).into());
+        problem.into()
+    }
+
+    /// What happened, with its causes.
+    fn words(&self) -> String {
         let mut message = self.to_string();
         let mut cause = std::error::Error::source(self);
         while let Some(source) = cause {
@@ -152,11 +196,36 @@ impl Failure {
             }
             cause = source.source();
         }
-        let lines = if self.is_of_configuration() { message.lines().collect() } else { vec![message.as_str()] };
-        let lines: Vec<String> = lines.into_iter().map(output::plain).collect();
-        output::note(&format!("error: {}", lines.join("\n")));
-        if let Some(hint) = self.hint() {
-            output::note(&format!("hint: {}", output::plain(&hint)));
+        message
+    }
+
+    /// A word for programs.
+    fn code(&self) -> &str {
+        match self {
+            Self::Client(error) => error.code(),
+            Self::Pack(_) => "not_packed",
+            Self::Snippet(_) => "unreadable",
+            Self::NotSuccess { .. } => "not_successful",
+            Self::Issues { .. } => "issues",
+            Self::NoKey(_) => "no_key",
+            Self::ReleaseFailed { .. } => "release_failed",
+            Self::StoppedMeanwhile { .. } => "stopped_meanwhile",
+            Self::NotAsAsked { .. } => "not_as_asked",
+            Self::NothingBefore(_) => "no_earlier_release",
+            Self::NoSuchTemplate { .. } => "no_such_template",
+            Self::NotConfirmed(_) => "not_confirmed",
+            Self::Kept(_) => "kept",
+            Self::NotUp(_) => "not_up",
+            Self::NotFit(_) => "not_fit",
+            Self::NoServer { .. } => "no_server",
+            Self::NotStarted { .. } => "not_started",
+            Self::Background(_) => "not_in_background",
+            Self::Lock(_) => "unknown_holder",
+            Self::Unit { .. } | Self::Man { .. } => "not_written",
+            Self::UnitIsThere(_) => "already_there",
+            Self::NoHome => "no_home",
+            Self::Output(_) => "no_output",
+            Self::Interrupted => "interrupted",
         }
     }
 
@@ -181,9 +250,10 @@ impl Failure {
             | Self::Background(_)
             | Self::Lock(_)
             | Self::Unit { .. }
+            | Self::Man { .. }
             | Self::NoHome
             | Self::Output(_) => Exit::Failed,
-            Self::NoServer { .. } => Exit::NotFound,
+            Self::NoServer { .. } | Self::NoSuchTemplate { .. } => Exit::NotFound,
             Self::Interrupted => Exit::Interrupted,
         }
     }
@@ -200,6 +270,8 @@ impl Failure {
             Self::StoppedMeanwhile { app, .. } => Some(format!("`lithouse start {app}` goes on with it")),
             Self::NotAsAsked { app, .. } => Some(format!("`lithouse logs {app}` shows what it wrote")),
             Self::NothingBefore(app) => Some(format!("`lithouse releases {app}` lists them")),
+            Self::NoSuchTemplate { near: Some(near), .. } => Some(did_you_mean(near)),
+            Self::NoSuchTemplate { .. } => Some("`lithouse templates` lists them".to_owned()),
             Self::NotConfirmed(_) => Some("say `--yes`".to_owned()),
             Self::Pack(error) => error.hint(),
             Self::Snippet(error) => error.hint(),
@@ -211,6 +283,7 @@ impl Failure {
             }
             Self::Issues { .. }
             | Self::Unit { .. }
+            | Self::Man { .. }
             | Self::NoHome
             | Self::Kept(_)
             | Self::NotUp(_)

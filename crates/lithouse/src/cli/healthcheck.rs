@@ -18,7 +18,7 @@ pub(super) struct HealthcheckArgs {
     timeout: u64,
     /// Print the API's JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Asks. Whatever is wrong, the exit code is 1: containers give the others a meaning of their own.

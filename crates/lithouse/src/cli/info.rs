@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::app_name::AppName;
 use super::client::Client;
+use super::complete;
 use super::failure::Failure;
 use super::log_line::LogLine;
 use super::output::{self, Cell, Moment, Table, age, share, size};
@@ -14,10 +15,11 @@ use super::resource::{App, AppLimits};
 #[derive(Debug, Args)]
 pub(super) struct InfoArgs {
     /// Key or id of the app
-    app: AppName,
+    #[arg(add = complete::apps())]
+    pub(super) app: AppName,
     /// Print the API's JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Prints it.

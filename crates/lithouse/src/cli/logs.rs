@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::app_name::AppName;
 use super::client::Client;
+use super::complete;
 use super::failure::Failure;
 use super::log_line::LogLine;
 use super::output;
@@ -13,19 +14,25 @@ use super::output;
 #[derive(Debug, Args)]
 pub(super) struct LogsArgs {
     /// Key or id of the app
-    app: AppName,
+    #[arg(add = complete::apps())]
+    pub(super) app: AppName,
     /// Go on as the app writes, until Ctrl-C
     #[arg(short, long)]
     follow: bool,
     /// Print the last N lines
-    #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 200)]
+    #[arg(short = 'n', long = "lines", value_name = "N", default_value_t = 200, value_parser = number)]
     lines: u32,
     /// Print the log of the build instead
     #[arg(long)]
     build: bool,
     /// Print one JSON object a line: `time`, `stream`, `line`
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
+}
+
+/// A number of lines.
+fn number(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "a whole number is expected, such as `50`".to_owned())
 }
 
 /// Prints it.

@@ -9,6 +9,7 @@ use url::Url;
 
 use super::app_name::AppName;
 use super::client::Client;
+use super::complete;
 use super::failure::Failure;
 use super::output;
 use super::resource::App;
@@ -17,7 +18,8 @@ use super::resource::App;
 #[derive(Debug, Args)]
 pub(super) struct OpenArgs {
     /// Key or id of the app
-    app: AppName,
+    #[arg(add = complete::apps())]
+    pub(super) app: AppName,
 }
 
 /// Prints the URL and opens it.

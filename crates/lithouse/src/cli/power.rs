@@ -5,15 +5,17 @@ use clap::Args;
 
 use super::app_name::AppName;
 use super::client::Client;
+use super::complete;
 use super::failure::Failure;
 use super::output;
 use super::resource::App;
-use super::watch;
+use super::watch::{self, Unattended};
 
 /// Which app.
 #[derive(Debug, Args)]
 pub(crate) struct PowerArgs {
     /// Key or id of the app
+    #[arg(add = complete::apps())]
     pub(super) app: AppName,
     /// Return once the server has accepted it
     #[arg(long)]
@@ -40,7 +42,10 @@ async fn ask(client: &Client, args: &PowerArgs, verb: &str, is_done: fn(&App) ->
     let answer = client.post(&args.app.path(verb)).await?;
     let mut app: App = answer.as_resource()?;
     if !args.no_wait {
-        app = watch::settled(client, &args.app).await?.0;
+        let unattended = Unattended::begin();
+        let settled = watch::settled(client, &args.app).await;
+        unattended.end();
+        app = settled?.0;
         if !is_done(&app) {
             return Err(watch::not_as_asked(&app));
         }

@@ -6,14 +6,15 @@ use serde::Deserialize;
 
 use super::client::Client;
 use super::failure::Failure;
-use super::output;
+use super::output::{self, Progress};
+use super::watch::Unattended;
 
 /// How to tell what came of it.
 #[derive(Debug, Args)]
 pub(super) struct RefreshArgs {
     /// Print the API's JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 #[derive(Deserialize)]
@@ -36,7 +37,11 @@ struct PassedOver {
 
 /// Asks for it, and tells what came of it.
 pub(super) async fn run(client: &Client, args: &RefreshArgs) -> Result<(), Failure> {
-    let answer = client.post("/api/server/refresh").await?;
+    let (unattended, progress) = (Unattended::begin(), Progress::of("looking for what changed"));
+    let answer = client.post("/api/server/refresh").await;
+    drop(progress);
+    unattended.end();
+    let answer = answer?;
     if args.json {
         return output::line(&answer.pretty());
     }

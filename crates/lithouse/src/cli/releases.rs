@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::app_name::AppName;
 use super::client::Client;
+use super::complete;
 use super::failure::Failure;
 use super::output::{self, Cell, Moment, Paint, Table, age};
 use super::watch::Releases;
@@ -13,10 +14,11 @@ use super::watch::Releases;
 #[derive(Debug, Args)]
 pub(super) struct ReleasesArgs {
     /// Key or id of the app
-    app: AppName,
+    #[arg(add = complete::apps())]
+    pub(super) app: AppName,
     /// Print the API's JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Prints the list.
@@ -31,7 +33,7 @@ pub(super) async fn run(client: &Client, args: &ReleasesArgs) -> Result<(), Fail
         return Ok(());
     }
     let now = Moment::now();
-    let mut table = Table::titled(&["RELEASE", "STATE", "MADE", "ENTRY", "REASON"]);
+    let mut table = Table::titled(&["RELEASE", "STATE", "MADE", "ENTRY", "REASON"]).sparing(&["ENTRY", "MADE"]);
     for release in list.releases {
         let (state, paint) = match release.state.as_str() {
             _ if release.active => ("active", Paint::Good),

@@ -7,16 +7,18 @@ use clap::Args;
 
 use super::app_name::AppName;
 use super::client::Client;
+use super::complete;
 use super::failure::Failure;
-use super::output;
+use super::output::{self, Progress};
 use super::resource::App;
-use super::watch;
+use super::watch::{self, Unattended};
 
 /// Which app.
 #[derive(Debug, Args)]
 pub(super) struct RmArgs {
     /// Key or id of the app
-    app: AppName,
+    #[arg(add = complete::apps())]
+    pub(super) app: AppName,
     /// Do not ask
     #[arg(short, long)]
     yes: bool,
@@ -34,11 +36,15 @@ pub(super) async fn run(client: &Client, args: &RmArgs) -> Result<(), Failure> {
             return Err(Failure::Kept(app.label().to_owned()));
         }
     }
-    match client.delete(&args.app.path("")).await {
+    let (unattended, progress) = (Unattended::begin(), Progress::of(&format!("removing `{}`", args.app)));
+    let outcome = match client.delete(&args.app.path("")).await {
         // The server has taken it on and does not make us wait any longer.
-        Err(error) if error.is_passing() => watch::gone(client, &args.app, error).await?,
-        outcome => outcome?,
-    }
+        Err(error) if error.is_passing() => watch::gone(client, &args.app, error).await,
+        outcome => outcome.map_err(Failure::from),
+    };
+    drop(progress);
+    unattended.end();
+    outcome?;
     output::note(&format!("removed `{}`", args.app));
     Ok(())
 }

@@ -8,15 +8,13 @@ mod question;
 mod save;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use indicatif::ProgressBar;
 
 use super::client::{Client, ClientError, Message, Messages};
 use super::failure::Failure;
-use super::output;
+use super::output::{self, Progress};
 use super::snippet::Policy;
 use answer::Answer;
 
@@ -46,7 +44,7 @@ pub(super) struct RunArgs {
     out: Option<PathBuf>,
     /// Print the API's JSON instead, and save nothing unless `--out` says where
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     /// With `--json`: print one JSON object a line as it comes, `event` and `data`
     #[arg(long, requires = "json")]
     stream: bool,
@@ -89,19 +87,14 @@ pub(super) async fn run(client: &Client, args: &RunArgs) -> Result<(), Failure> 
 
 /// Asks; while the server has yet to build what snippets run in, again.
 async fn begin(client: &Client, question: Bytes) -> Result<Messages, Failure> {
-    // It is hidden by itself where stderr is no terminal.
-    let spinner = ProgressBar::new_spinner();
+    let progress = Progress::of("waiting for the sandbox");
     loop {
         let refused = match client.post_for_messages("/api/execute", question.clone()).await {
-            Ok(messages) => {
-                spinner.finish_and_clear();
-                return Ok(messages);
-            }
+            Ok(messages) => return Ok(messages),
             Err(error) => error,
         };
         let Some(pause) = refused.pause_for("environment_building") else { return Err(refused.into()) };
-        spinner.enable_steady_tick(Duration::from_millis(100));
-        spinner.set_message(output::plain(&refused.to_string()));
+        progress.tell(&refused.to_string());
         tokio::time::sleep(pause).await;
     }
 }

@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::address::AddressError;
+use super::address::{self, AddressError};
 use crate::config::{Environment, Problems};
 
 /// A setting that cannot be used.
@@ -15,7 +15,7 @@ pub(super) enum SettingError {
         /// What it holds.
         value: String,
         /// What is wrong with that.
-        problem: url::ParseError,
+        problem: String,
     },
     /// `--url` and `serve`.
     #[error("`--url` names a server to talk to; `serve` takes its own address from `--listen`")]
@@ -39,11 +39,35 @@ pub(super) enum SettingError {
     Configuration(#[from] Problems),
 }
 
+impl SettingError {
+    /// What to do next, where we know it.
+    pub(super) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Url { .. } | Self::Address(AddressError::NotHttp(_)) => Some("such as `http://127.0.0.1:8080`".to_owned()),
+            Self::NeitherFolderNorApp(_) => Some("`lithouse apps` lists the apps".to_owned()),
+            Self::UrlForServer
+            | Self::SettingsForApp(_)
+            | Self::Here(_)
+            | Self::Address(AddressError::HoldsPassword)
+            | Self::Configuration(_) => None,
+        }
+    }
+
+    /// A word for programs.
+    pub(super) fn code(&self) -> &'static str {
+        match self {
+            Self::Configuration(_) => "invalid_configuration",
+            Self::Url { .. } | Self::Address(_) => "invalid_address",
+            Self::UrlForServer | Self::NeitherFolderNorApp(_) | Self::SettingsForApp(_) | Self::Here(_) => "not_understood",
+        }
+    }
+}
+
 /// The address of the server: the flag, else the variable.
 pub(super) fn url(flag: Option<Url>, environment: &Environment) -> Result<Option<Url>, SettingError> {
     match (flag, environment.text("LITHOUSE_URL")) {
         (Some(url), _) => Ok(Some(url)),
         (None, None) => Ok(None),
-        (None, Some(value)) => Url::parse(&value).map(Some).map_err(|problem| SettingError::Url { value, problem }),
+        (None, Some(value)) => address::url(&value).map(Some).map_err(|problem| SettingError::Url { value, problem }),
     }
 }

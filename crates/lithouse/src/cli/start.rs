@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use super::address::Address;
 use super::client::Client;
 use super::failure::Failure;
-use super::output;
+use super::output::{self, Progress};
 use super::power::{self, PowerArgs};
 use super::resource::Server;
 use super::serve::ServeFlags;
@@ -54,6 +54,7 @@ pub(super) async fn run(config: &Config, arguments: &[OsString], app: Option<&Po
             if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
                 // One that has ended needs no telling.
                 let _ = rustix::process::kill_process(pid, Signal::TERM);
+                output::note("the server ends again");
             }
             Err(Failure::Interrupted)
         }
@@ -79,6 +80,7 @@ async fn until_it_answers(
     });
     let began = Instant::now();
     let mut is_told = false;
+    let _progress = Progress::of("waiting until the server answers");
     loop {
         if let Some(status) = child.try_wait().map_err(Failure::Background)? {
             let said = listening.await.unwrap_or_default();
@@ -92,7 +94,7 @@ async fn until_it_answers(
             // It lets go of its standard error once it answers.
             let said = tokio::time::timeout(SOON, listening).await.map(Result::unwrap_or_default).unwrap_or_default();
             if !said.is_empty() {
-                output::note(&said);
+                output::complain(&said);
             }
             output::line(&output::plain(&server.url))?;
             output::note(&format!("the server runs in the background (pid {pid})"));

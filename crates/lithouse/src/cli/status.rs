@@ -22,7 +22,7 @@ pub(super) struct StatusArgs {
     server: bool,
     /// Print the API's JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 /// Tells it. The exit code is 3 where no server runs.
@@ -42,8 +42,18 @@ async fn all(client: &Client, json: bool) -> Result<(), Failure> {
     // An older server does not tell of itself.
     if let Ok(Ok(server)) = client.get("/api/server").await.map(|answer| answer.as_resource::<Server>()) {
         output::note(&output::plain(&in_a_line(&server)));
+        compare(&server);
     }
     apps::tell(&pages, apps::Columns::All)
+}
+
+/// Tells it where the server is another program than this one.
+fn compare(server: &Server) {
+    let own = env!("CARGO_PKG_VERSION");
+    if server.version != own {
+        output::complain(&output::plain(&format!("warning: this command is version {own}, the server {}", server.version)));
+        output::complain("hint: `lithouse restart --server` replaces the server by the program that is installed there now");
+    }
 }
 
 fn in_a_line(server: &Server) -> String {
@@ -57,6 +67,7 @@ async fn server(client: &Client, json: bool) -> Result<(), Failure> {
         return output::line(&answer.pretty());
     }
     let server: Server = answer.as_resource()?;
+    compare(&server);
     let apps: Vec<String> = server.apps.iter().map(|(status, count)| format!("{count} {status}")).collect();
     let facts = [
         ("pid", Some(server.pid.to_string())),

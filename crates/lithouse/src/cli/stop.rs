@@ -15,9 +15,11 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 use super::address::Address;
 use super::app_name::AppName;
 use super::client::{Client, ClientError};
+use super::complete;
 use super::failure::Failure;
-use super::output;
+use super::output::{self, Progress};
 use super::power::{self, PowerArgs};
+use super::watch::Unattended;
 use crate::serve::is_held;
 
 const PAUSE: Duration = Duration::from_millis(20);
@@ -28,7 +30,8 @@ const TELL_EVERY: Duration = Duration::from_secs(3);
 #[derive(Debug, Args)]
 pub(super) struct StopArgs {
     /// Key or id of the app; without it the server ends, with all apps
-    app: Option<AppName>,
+    #[arg(add = complete::apps())]
+    pub(super) app: Option<AppName>,
     /// Return once the server has accepted it
     #[arg(long)]
     no_wait: bool,
@@ -65,7 +68,10 @@ async fn server(client: &Client, no_wait: bool) -> Result<(), Failure> {
         output::note("the server is stopping");
         return Ok(());
     }
-    until_gone(&home).await?;
+    let unattended = Unattended::begin();
+    let outcome = until_gone(&home).await;
+    unattended.end();
+    outcome?;
     for process in processes {
         // A lock is free a moment before its process is gone.
         let at_most = Timespec { tv_sec: 10, tv_nsec: 0 };
@@ -108,6 +114,7 @@ fn has_open(pid: i32, file: &Path) -> bool {
 
 async fn until_gone(home: &Home) -> Result<(), Failure> {
     let (began, mut told) = (Instant::now(), Instant::now());
+    let _progress = Progress::of("waiting for the server and its apps to end");
     loop {
         let is_there = is_held(home).map_err(Failure::Lock)? || keeper::holder(home).map_err(Failure::Lock)?.is_some();
         if !is_there {

@@ -12,7 +12,7 @@ pub(super) use build_log::BuildLog;
 use super::app_name::AppName;
 use super::client::{Client, ClientError, Json};
 use super::failure::Failure;
-use super::output;
+use super::output::{self, Progress};
 use super::resource::{App, Release};
 use patience::Patience;
 
@@ -34,8 +34,34 @@ pub(super) struct Releases {
     pub(super) releases: Vec<Release>,
 }
 
-enum Progress {
-    OnItsWay,
+/// Says, if the command is interrupted while it waits, what goes on without it.
+#[derive(Debug)]
+pub(super) struct Unattended {
+    is_over: bool,
+}
+
+impl Unattended {
+    /// From now on the server does it by itself.
+    pub(super) fn begin() -> Self {
+        Self { is_over: false }
+    }
+
+    /// It was waited for.
+    pub(super) fn end(mut self) {
+        self.is_over = true;
+    }
+}
+
+impl Drop for Unattended {
+    fn drop(&mut self) {
+        if !self.is_over {
+            output::note("the server goes on with it");
+        }
+    }
+}
+
+enum Fate {
+    OnItsWay(Box<App>),
     Stopped,
     Active,
     Replaced(u32),
@@ -52,53 +78,60 @@ pub(super) async fn release(
 ) -> Result<Json, Failure> {
     let mut patience = Patience::default();
     let mut stopped_before = false;
+    let moving = Progress::of(&format!("release {number} of `{app}`: on its way"));
     loop {
         let mut is_stopped = false;
         match progress(client, app, number, way).await {
-            Ok(Progress::Active) => break,
-            Ok(Progress::Replaced(by)) => {
+            Ok(Fate::Active) => break,
+            Ok(Fate::Replaced(by)) => {
                 output::note(&format!("release {by} has taken its place already"));
                 break;
             }
-            Ok(Progress::Failed { reason, serving }) => {
+            Ok(Fate::Failed { reason, serving }) => {
                 log.drain().await;
                 show_last_words(client, app, log).await;
                 return Err(Failure::ReleaseFailed { app: app.to_string(), release: number, reason, serving });
             }
             // Twice, since a start that was just asked for may not have begun.
-            Ok(Progress::Stopped) if stopped_before => {
+            Ok(Fate::Stopped) if stopped_before => {
                 return Err(Failure::StoppedMeanwhile { app: app.to_string(), release: number });
             }
-            Ok(Progress::Stopped) => is_stopped = true,
-            Ok(Progress::OnItsWay) => patience.restore(),
+            Ok(Fate::Stopped) => is_stopped = true,
+            Ok(Fate::OnItsWay(resource)) => {
+                // While an earlier release serves, the app's status says nothing of this one.
+                let state = if resource.is_passing() { &resource.status } else { "on its way" };
+                moving.tell(&format!("release {number} of `{app}`: {state}"));
+                patience.restore();
+            }
             Err(error) => patience.excuse(error)?,
         }
         stopped_before = is_stopped;
         log.follow_for(patience.pause()).await;
     }
     log.drain().await;
+    drop(moving);
     let (resource, answer) = settled(client, app).await?;
     if resource.is_serving() || resource.is_stopped() { Ok(answer) } else { Err(not_as_asked(&resource)) }
 }
 
-async fn progress(client: &Client, app: &AppName, number: u32, way: Way) -> Result<Progress, ClientError> {
+async fn progress(client: &Client, app: &AppName, number: u32, way: Way) -> Result<Fate, ClientError> {
     let list: Releases = client.get(&app.path("/releases")).await?.as_resource()?;
     let active = list.releases.iter().find(|release| release.active).map(|release| release.number);
     let Some(release) = list.releases.iter().find(|release| release.number == number) else {
-        return Ok(Progress::Failed { reason: "it is not listed any more".to_owned(), serving: active });
+        return Ok(Fate::Failed { reason: "it is not listed any more".to_owned(), serving: active });
     };
     if release.active {
-        return Ok(Progress::Active);
+        return Ok(Fate::Active);
     }
     match release.state.as_str() {
         "failed" => {
             let reason = release.reason.clone().unwrap_or_else(|| "the server does not say why".to_owned());
-            Ok(Progress::Failed { reason, serving: active })
+            Ok(Fate::Failed { reason, serving: active })
         }
-        "ready" if way == Way::Forward && active > Some(number) => Ok(Progress::Replaced(active.unwrap_or(number))),
+        "ready" if way == Way::Forward && active > Some(number) => Ok(Fate::Replaced(active.unwrap_or(number))),
         _ => {
             let app: App = client.get(&app.path("")).await?.as_resource()?;
-            Ok(if app.status == "stopped" { Progress::Stopped } else { Progress::OnItsWay })
+            Ok(if app.status == "stopped" { Fate::Stopped } else { Fate::OnItsWay(Box::new(app)) })
         }
     }
 }
@@ -108,6 +141,7 @@ pub(super) async fn settled(client: &Client, app: &AppName) -> Result<(App, Json
     let mut patience = Patience::default();
     let mut told: Option<String> = None;
     let mut restarts = None;
+    let moving = Progress::of(&format!("waiting for `{app}`"));
     loop {
         match client.get(&app.path("")).await.and_then(|answer| Ok((answer.as_resource::<App>()?, answer))) {
             Ok((resource, answer)) => {
@@ -116,6 +150,7 @@ pub(super) async fn settled(client: &Client, app: &AppName) -> Result<(App, Json
                 if !resource.is_passing() || resource.restarts >= first + RESTARTS_BEFORE_GIVING_UP {
                     return Ok((resource, answer));
                 }
+                moving.tell(&format!("`{app}`: {}", resource.status));
                 if resource.reason.is_some() && resource.reason != told {
                     let reason = resource.reason.as_deref().unwrap_or_default();
                     output::note(&format!("{}: {}", resource.status, output::plain(reason)));

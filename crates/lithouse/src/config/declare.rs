@@ -17,6 +17,8 @@ pub(crate) struct Declaration {
     pub(super) doc: &'static [&'static str],
     /// The form of its values, as a sentence.
     pub(super) expected: fn() -> String,
+    /// The words that it can be, where they are few.
+    pub(super) words: fn() -> Vec<&'static str>,
     /// The variables that set it, the first one that is there.
     pub(super) env: &'static [&'static str],
     /// What sets it on the command line.
@@ -146,6 +148,7 @@ macro_rules! section {
             name: stringify!($field),
             doc: &[$($doc),+],
             expected: <$Reader as $crate::config::reader::Reader>::expected,
+            words: <$Reader as $crate::config::reader::Reader>::words,
             env: $crate::config::declare::section!(@or &[], $($env)?),
             flag: $crate::config::declare::section!(@some $($flag)?),
             default: {

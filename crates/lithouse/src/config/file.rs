@@ -6,6 +6,7 @@
 mod json;
 mod toml;
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::layers::Around;
@@ -15,6 +16,8 @@ pub(super) use json::WEBSITE_PORT;
 
 /// The file that is read where none is named.
 pub(super) const TOML_NAME: &str = "lithouse.toml";
+/// More than any configuration has.
+const LARGEST: u64 = 16 << 20;
 /// The file that is read where the first one is not there.
 pub(super) const JSON_NAME: &str = "config.json";
 
@@ -110,8 +113,23 @@ impl File {
     }
 
     fn text(path: &Path) -> Result<String, Problem> {
-        std::fs::read_to_string(path)
-            .map_err(|error| Problem::new(format!("could not read the configuration `{}`: {error}", path.display())))
+        let unread = |problem: &str| Problem::new(format!("could not read the configuration `{}`: {problem}", path.display()));
+        let mut bytes = Vec::new();
+        let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+        read.map_err(|error| unread(&error.to_string()))?;
+        if bytes.len() as u64 > LARGEST {
+            return Err(unread(&format!("it is larger than {} MB, as no configuration is", LARGEST >> 20)));
+        }
+        match String::from_utf8(bytes) {
+            // Some editors mark UTF-8 as such.
+            Ok(text) => Ok(text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned)),
+            Err(error) => {
+                let (whole, at) = (error.as_bytes(), error.utf8_error().valid_up_to());
+                let line = whole.iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+                let problem = Problem::new(format!("{}:{line}: this is not UTF-8 text", path.display()));
+                Err(problem.with_hint("save it in that encoding"))
+            }
+        }
     }
 
     fn parse(path: PathBuf, text: &str) -> Result<Self, Problem> {

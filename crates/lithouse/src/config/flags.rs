@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, Error, FromArgMatches, ValueHint};
 
+use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
+
 use super::declare::{Declaration, Flag};
 
 /// The setting that is an argument without a name.
@@ -107,7 +109,16 @@ fn argument(setting: &Declaration, id: &'static str) -> Arg {
         Some(Flag::Switch(name)) => {
             argument.long(name).value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
         }
-        Some(Flag::Named(name, value)) => argument.long(name).value_name(value),
+        Some(Flag::Named(name, value)) => {
+            let hint = if value == "PATH" { ValueHint::AnyPath } else { ValueHint::Unknown };
+            let argument = argument.long(name).value_name(value).value_hint(hint);
+            let words = (setting.words)();
+            if words.is_empty() {
+                argument
+            } else {
+                argument.add(ArgValueCandidates::new(move || words.iter().map(CompletionCandidate::new).collect()))
+            }
+        }
         _ => argument.value_hint(ValueHint::DirPath),
     }
     .action(ArgAction::Set)

@@ -35,6 +35,13 @@ impl fmt::Display for Problem {
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
 pub(crate) struct Problems(pub(super) Vec<Problem>);
 
+impl Problems {
+    /// Each of them for programs.
+    pub(crate) fn each(&self) -> Vec<serde_json::Value> {
+        self.0.iter().map(|problem| serde_json::json!({ "detail": problem.message, "hint": problem.hint })).collect()
+    }
+}
+
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
         Self(vec![problem])

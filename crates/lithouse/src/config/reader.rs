@@ -55,6 +55,11 @@ pub(super) trait Reader {
     /// One that could be written.
     fn example() -> &'static str;
 
+    /// All that could be written, where that is a few words.
+    fn words() -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Reads a text.
     fn of_text(text: &str) -> Result<Self::Value, Wrong>;
 

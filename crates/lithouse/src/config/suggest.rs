@@ -2,7 +2,7 @@
 //! The known word that somebody may have meant.
 
 /// The nearest of the candidates, if it is near enough to be meant.
-pub(super) fn nearest<'a>(said: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(said: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let said = said.to_ascii_lowercase();
     // One slip in a short word, three in a long one.
     let tolerance = (said.chars().count() / 3).clamp(1, 3);
@@ -12,7 +12,7 @@ pub(super) fn nearest<'a>(said: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// The words for it.
-pub(super) fn did_you_mean(candidate: &str) -> String {
+pub(crate) fn did_you_mean(candidate: &str) -> String {
     format!("did you mean `{candidate}`?")
 }
 

@@ -31,7 +31,7 @@ impl Lock {
             // A child that a killed server was just about to start holds its descriptors for a moment longer.
             if Path::new("/proc").join(pid.trim()).join("stat").exists() || began.elapsed() > PATIENCE {
                 bail!(
-                    "another server (pid {}) uses the data folder `{}`\nhint: stop it, or choose another folder with --data",
+                    "another server (pid {}) uses the data folder `{}`\nhint: `lithouse stop` ends it; `--data DIR` chooses another folder",
                     pid.trim(),
                     home.root().display()
                 );

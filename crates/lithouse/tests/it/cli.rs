@@ -3,12 +3,15 @@
 
 mod apps;
 pub(crate) mod binary;
+mod completions;
 mod config;
 mod deploy;
 mod doctor;
+mod examples;
 mod failures;
 mod help;
 mod logs;
+mod manner;
 mod one_app;
 mod run;
 mod server;

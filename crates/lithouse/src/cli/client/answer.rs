@@ -52,13 +52,19 @@ pub(in crate::cli) struct Problem {
     #[serde(default)]
     pub(super) code: Option<String>,
     #[serde(default)]
-    title: Option<String>,
+    pub(super) title: Option<String>,
     #[serde(default)]
     detail: Option<String>,
     #[serde(default)]
     pub(super) hint: Option<String>,
     #[serde(default)]
-    request_id: Option<String>,
+    pub(super) request_id: Option<String>,
+    /// All that it said, as it came.
+    #[serde(flatten)]
+    pub(super) others: serde_json::Map<String, serde_json::Value>,
+    /// The name of an app that may be meant instead.
+    #[serde(skip)]
+    pub(super) near: Option<String>,
     /// When to come again, in seconds; it stands beside the problem.
     #[serde(skip)]
     pub(super) retry_after: Option<u64>,

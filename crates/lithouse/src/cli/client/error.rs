@@ -10,6 +10,7 @@ use http::StatusCode;
 use super::answer::Problem;
 use crate::cli::address::Address;
 use crate::cli::exit::Exit;
+use crate::config::did_you_mean;
 
 /// Why a server did not give what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -133,6 +134,50 @@ impl ClientError {
         matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })
     }
 
+    /// Whether there is no app of that name.
+    pub(in crate::cli) fn is_no_such_app(&self) -> bool {
+        matches!(self, Self::Refused { problem, .. } if problem.code.as_deref() == Some("no_such_app"))
+    }
+
+    /// The same with the name of an app that may be meant.
+    pub(in crate::cli) fn with_near(mut self, near: Option<String>) -> Self {
+        if let Self::Refused { problem, .. } = &mut self {
+            problem.near = near;
+        }
+        self
+    }
+
+    /// What the server said for programs, beside what is told to people.
+    pub(in crate::cli) fn said(&self) -> serde_json::Map<String, serde_json::Value> {
+        match self {
+            Self::Refused { status, problem } => {
+                let mut said = problem.others.clone();
+                said.insert("status".to_owned(), status.as_u16().into());
+                for (name, value) in [("title", &problem.title), ("request_id", &problem.request_id)] {
+                    said.extend(value.as_deref().map(|value| (name.to_owned(), value.into())));
+                }
+                said
+            }
+            _ => serde_json::Map::new(),
+        }
+    }
+
+    /// A word for programs, which is the server's own where it said one.
+    pub(in crate::cli) fn code(&self) -> &str {
+        match self {
+            Self::NoServerHere { .. } | Self::NoServerThere { .. } => "no_server",
+            Self::NotYours { .. } => "not_yours",
+            Self::HungUp { .. } | Self::CutShort { .. } => "hung_up",
+            Self::Silent { .. } => "no_answer",
+            Self::Unsent { .. } => "unreadable",
+            Self::Refused { problem, .. } => problem.code.as_deref().unwrap_or("refused"),
+            Self::NotOurs { .. } => "not_lithouse",
+            Self::Unexpected { .. } => "unexpected_answer",
+            Self::UnusableToken => "unusable_token",
+            Self::BadRequest { .. } => "bad_request",
+        }
+    }
+
     /// Whether the server's configuration is wrong.
     pub(in crate::cli) fn is_of_configuration(&self) -> bool {
         matches!(self, Self::Refused { problem, .. } if problem.code.as_deref() == Some("invalid_configuration"))
@@ -200,6 +245,7 @@ impl ClientError {
                 Some("see whether `--url` or `LITHOUSE_URL` names the right host and port".to_owned())
             }
             Self::NotYours { .. } => Some("run this as the user who runs the server, or as root".to_owned()),
+            Self::Refused { problem, .. } if problem.near.is_some() => problem.near.as_deref().map(did_you_mean),
             // The API's own hint names a path of the API.
             Self::Refused { problem, .. } if problem.code.as_deref() == Some("no_such_app") => {
                 Some("`lithouse apps` lists the apps".to_owned())
@@ -212,7 +258,8 @@ impl ClientError {
             }),
             Self::Silent { .. } => Some("`lithouse healthcheck` tells whether it is up".to_owned()),
             Self::HungUp { .. } | Self::CutShort { .. } => Some("it may be restarting; try again".to_owned()),
-            Self::Unsent { .. } | Self::Unexpected { .. } | Self::UnusableToken | Self::BadRequest { .. } => None,
+            Self::Unexpected { .. } => Some("it may be of another version; `lithouse status --server` tells".to_owned()),
+            Self::Unsent { .. } | Self::UnusableToken | Self::BadRequest { .. } => None,
         }
     }
 }

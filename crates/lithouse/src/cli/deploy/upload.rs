@@ -6,13 +6,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use lithouse_engine::bundle::Packed;
 
 use super::pack::{self, PackError};
 use crate::cli::client::{Client, Form, Json, Sent};
 use crate::cli::failure::Failure;
-use crate::cli::output;
+use crate::cli::output::{self, Progress};
 
 /// What is uploaded.
 pub(super) struct Bundle {
@@ -30,14 +29,13 @@ impl Bundle {
             let file = File::open(&path).map_err(|source| PackError::Read { path: path.clone(), source })?;
             return Ok(Self { file, file_name, path });
         }
-        let spinner = ProgressBar::new_spinner().with_message("packing");
-        spinner.enable_steady_tick(Duration::from_millis(100));
+        let progress = Progress::of("packing");
         let (give, take) = tokio::sync::oneshot::channel();
         let folder = path.clone();
         // A thread of its own: Ctrl-C need not wait until a large folder is packed.
         std::thread::spawn(move || give.send(pack_to_file(&folder)));
         let packed = take.await.unwrap_or_else(|_| Err(PackError::Write(io::ErrorKind::Interrupted.into())));
-        spinner.finish_and_clear();
+        drop(progress);
         let (file, packed) = packed?;
         let plural = if packed.files == 1 { "" } else { "s" };
         output::note(&format!("packed {} file{plural}, {}", packed.files, output::size(packed.bytes)));
@@ -56,13 +54,7 @@ fn pack_to_file(folder: &Path) -> Result<(File, Packed), PackError> {
 pub(super) async fn upload(client: &Client, path: &str, fields: &[(&str, &str)], bundle: Bundle) -> Result<Json, Failure> {
     let Bundle { file, file_name, path: source_path } = bundle;
     let form = Form::new(fields, &file_name, file).map_err(|source| PackError::Read { path: source_path, source })?;
-    // It is hidden by itself where stderr is no terminal.
-    let bar = ProgressBar::new(form.length()).with_message("uploading");
-    if let Ok(style) = ProgressStyle::with_template("{msg} {bar:30} {bytes}/{total_bytes} {bytes_per_sec}") {
-        bar.set_style(style);
-    }
-    // Drawn before anything is sent, so that it is seen however short the upload is.
-    bar.tick();
+    let progress = Progress::of_bytes("uploading", form.length());
     let sent = Sent::default();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let uploading = client.upload(path, form, &sent);
@@ -70,9 +62,9 @@ pub(super) async fn upload(client: &Client, path: &str, fields: &[(&str, &str)],
     let answer = loop {
         tokio::select! {
             answer = &mut uploading => break answer,
-            _ = ticks.tick() => bar.set_position(sent.bytes()),
+            _ = ticks.tick() => progress.reach(sent.bytes()),
         }
     };
-    bar.finish_and_clear();
+    drop(progress);
     Ok(answer?)
 }

@@ -3,6 +3,9 @@
 
 use lithouse_sandbox::level::{self, Level, Offer};
 
+use time::OffsetDateTime;
+
+use super::super::output::size;
 use super::Check;
 use crate::config::{Config, Sandbox};
 
@@ -67,6 +70,65 @@ fn limits_of(offer: &Offer) -> Check {
 
 const APPS: &str = "apps and builds run with all rights of this user";
 
+/// Each visitor takes two of them.
+const FEW_FILES: u64 = 1024;
+
+pub(super) fn open_files() -> Check {
+    open_files_of(rustix::process::getrlimit(rustix::process::Resource::Nofile).current)
+}
+
+fn open_files_of(most: Option<u64>) -> Check {
+    const NAME: &str = "open files";
+    match most {
+        Some(most) if most < FEW_FILES => {
+            let detail = format!("{most} at a time, enough for {} visitors", most.saturating_sub(100) / 2);
+            Check::warn(NAME, detail, "run `ulimit -n 65536` before the start, or give the service `LimitNOFILE=65536`")
+        }
+        Some(most) => Check::ok(NAME, format!("{most} at a time")),
+        None => Check::ok(NAME, "as many as there are"),
+    }
+}
+
+/// An app of Streamlit with pandas, and the snippets' warm Python, take about a third of it each.
+const LITTLE_MEMORY: u64 = 500_000_000;
+
+pub(super) fn memory() -> Check {
+    let told = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    // Within a container, its own limit.
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|limit| limit.trim().parse().ok());
+    memory_of(&told, limit)
+}
+
+fn memory_of(told: &str, limit: Option<u64>) -> Check {
+    const NAME: &str = "memory";
+    let line = |name: &str| told.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let bytes = |name| line(name)?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024);
+    let Some(free) = bytes("MemAvailable").map(|free| limit.map_or(free, |limit| free.min(limit))) else {
+        return Check::warn(NAME, "how much is free is not known", "see what `free -h` says");
+    };
+    let detail = format!("{} available", size(free));
+    if free < LITTLE_MEMORY {
+        let fix = "end what is not needed, give the machine more, or hold apps with `hosting.memory`";
+        Check::warn(NAME, format!("{detail}; an app of Streamlit with pandas takes about 150 MB"), fix)
+    } else {
+        Check::ok(NAME, detail)
+    }
+}
+
+pub(super) fn clock() -> Check {
+    clock_of(OffsetDateTime::now_utc())
+}
+
+fn clock_of(now: OffsetDateTime) -> Check {
+    const NAME: &str = "clock";
+    let told = format!("{} {:02}:{:02} UTC", now.date(), now.hour(), now.minute());
+    if now.year() < 2026 {
+        let detail = format!("{told}, which is past; certificates of package registries are refused, and builds fail");
+        return Check::warn(NAME, detail, "sudo timedatectl set-ntp true");
+    }
+    Check::ok(NAME, told)
+}
+
 /// Tries it, in a process of its own.
 async fn look() -> anyhow::Result<Offer> {
     let program = std::env::current_exe()?;
@@ -83,8 +145,12 @@ fn sandbox_of(wanted: Sandbox, offer: &Offer) -> Check {
         Sandbox::Basic => Some(Level::Basic).filter(|level| offer.has(*level)),
         Sandbox::None => Some(Level::None),
     };
-    let missing = offer.findings.iter().find(|finding| !finding.available);
-    let fix = missing.map_or_else(String::new, |finding| format!("{}: {}", finding.layer, finding.detail));
+    let missing: Vec<_> = offer.findings.iter().filter(|finding| !finding.available).collect();
+    // What a level lacks is told by its layers; where none of them is missing, by itself.
+    let layers: Vec<_> = missing.iter().filter(|finding| !finding.layer.starts_with("level ")).collect();
+    let causes = if layers.is_empty() { missing.iter().collect() } else { layers };
+    let causes: Vec<String> = causes.iter().map(|finding| format!("{}: {}", finding.layer, finding.detail)).collect();
+    let (fix, missing) = (causes.join("; "), missing.first());
     match (level, missing) {
         (Some(level), None) => Check::ok(NAME, format!("snippets run at level `{level}`; {APPS}")),
         (Some(level), Some(_)) => Check::warn(NAME, format!("snippets run at level `{level}`; {APPS}"), fix),
@@ -129,6 +195,30 @@ mod tests {
         }
         let nothing = Offer { best: None, findings: vec![finding("Landlock", false)] };
         assert!(sandbox_of(Sandbox::Auto, &nothing).detail.contains("no snippet can be run"));
+    }
+
+    #[test]
+    fn every_layer_that_is_missing_is_named() {
+        let finding = |layer: &str, available| Finding { layer: layer.to_owned(), available, detail: "do that".to_owned() };
+        let findings =
+            vec![finding("namespaces", false), finding("Landlock", false), finding("cgroup", true), finding("level full", false)];
+        let check = sandbox_of(Sandbox::Auto, &Offer { best: None, findings });
+        assert_eq!(check.fix.as_deref(), Some("namespaces: do that; Landlock: do that"));
+    }
+
+    #[test]
+    fn little_room_and_a_clock_that_is_past_are_told() {
+        assert_eq!(open_files_of(Some(256)).detail, "256 at a time, enough for 78 visitors");
+        assert_eq!((open_files_of(Some(1024)).status, open_files_of(None).status), (Status::Ok, Status::Ok));
+        let told = "MemTotal:       8000000 kB\nMemAvailable:    400000 kB\n";
+        let memory = memory_of(told, None);
+        assert_eq!(memory.detail, "390 MB available; an app of Streamlit with pandas takes about 150 MB");
+        let plenty = told.replace("400000", "4000000");
+        assert_eq!((memory_of(&plenty, None).status, memory_of(&plenty, Some(1 << 20)).status), (Status::Ok, Status::Warn));
+        assert_eq!(memory_of("", None).status, Status::Warn);
+        let clock = |year| clock_of(time::Date::from_calendar_date(year, time::Month::March, 4).unwrap().midnight().assume_utc());
+        assert_eq!((clock(2027).status, clock(2027).detail.as_str()), (Status::Ok, "2027-03-04 00:00 UTC"));
+        assert_eq!((clock(1970).status, clock(1970).fix.as_deref()), (Status::Warn, Some("sudo timedatectl set-ntp true")));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+use rustix::fs::{Access, StatVfsMountFlags, access, statfs, statvfs};
 
 use super::super::output::size;
 use super::Check;
@@ -25,7 +25,9 @@ pub(super) fn data(config: &Config) -> Check {
         return Check::fail(NAME, format!("`{}` is not a folder", existing.display()), elsewhere);
     }
     if let Err(error) = access(&existing, Access::WRITE_OK | Access::EXEC_OK) {
-        let fix = format!("sudo chown -R \"$USER\" {}, or {elsewhere}", existing.display());
+        // Of what lies above, nothing but the folder itself is to be given away.
+        let command = if existing == *folder { "chown -R \"$USER\"" } else { "install -d -o \"$USER\"" };
+        let fix = format!("sudo {command} '{}', or {elsewhere}", folder.display());
         return Check::fail(NAME, format!("`{}` cannot be written: {error}", existing.display()), fix);
     }
     if statvfs(&existing).is_ok_and(|facts| facts.f_flag.contains(StatVfsMountFlags::NOEXEC)) {
@@ -33,8 +35,24 @@ pub(super) fn data(config: &Config) -> Check {
             format!("`{}` lies on a disk that runs no programs (`noexec`), and environments hold some", existing.display());
         return Check::fail(NAME, detail, elsewhere);
     }
+    if let Some(network) = statfs(&existing).ok().and_then(|facts| network(facts.f_type)) {
+        let detail =
+            format!("`{}` lies on a disk of another machine ({network}), where a database is not safe", existing.display());
+        return Check::warn(NAME, detail, elsewhere);
+    }
     let state = if existing == *folder { "" } else { ", which the first start makes" };
     Check::ok(NAME, format!("`{}`{state}", folder.display()))
+}
+
+/// The kind of a file system that locks and memory cannot be trusted on, by its number.
+fn network(kind: i64) -> Option<&'static str> {
+    // The numbers are written with 32 bits, some of them with the sign.
+    match kind & 0xffff_ffff {
+        0x6969 => Some("NFS"),
+        0xff53_4d42 | 0xfe53_4d42 | 0x517b => Some("SMB"),
+        0x0102_1997 => Some("9P, as Windows' disks in WSL"),
+        _ => None,
+    }
 }
 
 pub(super) fn disk(config: &Config) -> Check {
@@ -72,6 +90,14 @@ fn existing(folder: &Path) -> Option<PathBuf> {
 mod tests {
     use super::super::Status;
     use super::*;
+
+    #[test]
+    fn disks_of_other_machines_are_known_by_their_numbers() {
+        let kinds = [(0x6969, true), (0xff53_4d42, true), (-11_317_950, true), (0x0102_1997, true), (0xef53, false)];
+        for (kind, is_network) in kinds {
+            assert_eq!(network(kind).is_some(), is_network, "{kind:x}");
+        }
+    }
 
     #[test]
     fn room_is_judged_by_what_environments_take() {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Colour, where somebody sees it and did not refuse it. Nothing is told by colour alone.
 
-use std::io::IsTerminal;
+use std::ffi::OsString;
+
+use anstream::{AutoStream, ColorChoice};
+use clap::ValueEnum;
 
 /// A colour by its meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,9 +35,46 @@ impl Paint {
     }
 }
 
+/// When to use colours, as it was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum When {
+    /// Where somebody sees them, by the variables that programs share.
+    Auto,
+    /// In files and pipes too.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl When {
+    /// From now on, and for what the parser of the command line writes.
+    pub(in crate::cli) fn hold(self) {
+        let choice = match self {
+            Self::Auto => ColorChoice::Auto,
+            Self::Always => ColorChoice::Always,
+            Self::Never => ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+
+    /// What the arguments say of it, before they are understood: what is wrong with them is told in colour or not.
+    pub(in crate::cli) fn typed(arguments: impl Iterator<Item = OsString>) -> Option<Self> {
+        let mut words = arguments.take_while(|word| word != "--").filter_map(|word| word.into_string().ok());
+        let mut said = None;
+        while let Some(word) = words.next() {
+            let value = if word == "--color" { words.next() } else { word.strip_prefix("--color=").map(str::to_owned) };
+            said = value.and_then(|value| Self::from_str(&value, false).ok()).or(said);
+        }
+        said
+    }
+}
+
 /// Whether stdout takes colours.
 pub(super) fn is_wanted() -> bool {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let is_dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    std::io::stdout().is_terminal() && !refused && !is_dumb
+    AutoStream::choice(&std::io::stdout()) != ColorChoice::Never
+}
+
+/// Whether stderr takes colours.
+pub(super) fn is_wanted_on_stderr() -> bool {
+    AutoStream::choice(&std::io::stderr()) != ColorChoice::Never
 }

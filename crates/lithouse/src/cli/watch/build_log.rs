@@ -103,7 +103,7 @@ impl<'a> BuildLog<'a> {
         if self.is_skipping {
             return;
         }
-        output::note(parsed.text);
+        output::foreign_note(parsed.text);
         self.shown.push_back(line);
         if self.shown.len() > REMEMBERED {
             self.shown.pop_front();

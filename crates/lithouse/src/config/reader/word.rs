@@ -35,6 +35,10 @@ impl<W: Word> Reader for OneOf<W> {
         available::<W>().next().unwrap_or_default()
     }
 
+    fn words() -> Vec<&'static str> {
+        available::<W>().collect()
+    }
+
     fn of_text(text: &str) -> Result<W, Wrong> {
         let is_said = |word: &str| word.eq_ignore_ascii_case(text.trim());
         if let Some((_, word)) = W::ALSO.iter().find(|(word, _)| is_said(word)) {

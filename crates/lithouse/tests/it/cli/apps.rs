@@ -38,7 +38,8 @@ sales  running  4242  8501  0 s  0         35 MB   12 %  http://127.0.0.1:8080/a
 b      stopped  -     -     -    0         -       -     http://127.0.0.1:8080/apps/b/
 ";
     let told = server.run("status").await.code(0).prints(table);
-    assert_eq!(told.stderr, "server: pid 7, version 1.2.3, up 0 s, at http://127.0.0.1:8080/, data /srv/data\n");
+    let line = "server: pid 7, version 1.2.3, up 0 s, at http://127.0.0.1:8080/, data /srv/data\n";
+    assert_eq!(told.stderr, line.replace("1.2.3", VERSION));
     let table = "\
 pid      7
 version  1.2.3
@@ -50,7 +51,7 @@ config   /srv/lithouse.toml
 log      /srv/data/logs/controller.log
 apps     2 running, 1 stopped
 ";
-    server.run("status --server").await.code(0).prints(table);
+    server.run("status --server").await.code(0).prints(&table.replace("1.2.3", VERSION));
     // One that is older does not tell of itself.
     let older = Server::new(|asked| match asked.line.as_str() {
         "GET /api/server" => problem(404, "no_such_path", "there is nothing"),
@@ -72,9 +73,12 @@ async fn why_a_running_app_does_nothing_is_told() {
     }
 }
 
+/// A server of the same version as the command.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 fn facts() -> serde_json::Value {
     json!({
-        "pid": 7, "version": "1.2.3", "started_at": "2999-01-01T00:00:00Z", "listen": "127.0.0.1:8080",
+        "pid": 7, "version": VERSION, "started_at": "2999-01-01T00:00:00Z", "listen": "127.0.0.1:8080",
         "url": "http://127.0.0.1:8080/", "data": "/srv/data", "config": "/srv/lithouse.toml", "folder": null,
         "log": "/srv/data/logs/controller.log", "apps": {"running": 2, "stopped": 1},
     })

@@ -56,6 +56,9 @@ async fn a_machine_that_has_everything_passes_and_is_left_as_it_was() {
         Some("kernel") => "ok    kernel         [release]",
         Some("sandbox") if !line.starts_with("fail") => "[status] sandbox     [level]",
         Some("app") if line.contains("app limits") && !line.starts_with("fail") => "[status] app limits  [how]",
+        Some("open") if !line.starts_with("fail") => "[status] open files  [how many]",
+        Some("memory") if !line.starts_with("fail") => "[status] memory      [room]",
+        Some("clock") if !line.starts_with("fail") => "[status] clock       [time]",
         Some("disk") if !line.starts_with("fail") => "[status] disk        [room]",
         Some("app") if !line.starts_with("fail") => "[status] app ports   [how many]",
         _ => line,
@@ -73,10 +76,20 @@ async fn a_machine_that_has_everything_passes_and_is_left_as_it_was() {
 async fn what_is_missing_is_told_with_what_mends_it_and_exit_code_1() {
     let folder = machine(&[("python3", ""), ("apk", "")]);
     let done = run(doctor(folder.path(), &["--json"])).await.code(1);
+    let told: Value = serde_json::from_str(&done.stderr).unwrap();
+    assert_eq!(
+        told,
+        json!({
+            "code": "not_fit", "detail": "this machine lacks 1 of the things that a server needs",
+            "hint": "each line with `fail` says what mends it", "exit_code": 1,
+        })
+    );
+    let done = run(doctor(folder.path(), &[])).await.code(1);
     assert_eq!(
         done.stderr,
         "error: this machine lacks 1 of the things that a server needs\nhint: each line with `fail` says what mends it\n"
     );
+    let done = run(doctor(folder.path(), &["--json"])).await.code(1);
     let python = check(&done, "python");
     assert_eq!((&python["status"], &python["fix"]), (&json!("fail"), &json!("sudo apk add python3")));
     assert!(python["detail"].as_str().unwrap().starts_with("no Python 3.10 or newer was found: "), "{python}");
@@ -145,13 +158,19 @@ async fn a_data_folder_that_cannot_be_one_is_a_failure() {
     assert_eq!(check(&done, "data folder")["detail"], "`taken` is not a folder");
     let below = run(doctor(folder.path(), &["--json", "--data", "taken/below"])).await.code(1);
     assert_eq!(check(&below, "data folder")["detail"], "`taken` is not a folder");
+    let below = check(&below, "data folder");
+    assert_eq!(below["fix"], "choose another with `--data DIR`");
     let locked = folder.path().join("locked");
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, PermissionsExt::from_mode(0o500)).unwrap();
     let done = run(doctor(folder.path(), &["--json", "--data", "locked/data"])).await;
+    let here = run(doctor(folder.path(), &["--json", "--data", "locked"])).await;
     // Permissions do not bind the superuser.
     if !rustix::process::geteuid().is_root() {
+        let data = check(&here.code(1), "data folder");
+        assert_eq!(data["fix"], "sudo chown -R \"$USER\" 'locked', or choose another with `--data DIR`");
         let data = check(&done.code(1), "data folder");
+        assert_eq!(data["fix"], "sudo install -d -o \"$USER\" 'locked/data', or choose another with `--data DIR`");
         assert_eq!(data["detail"], "`locked` cannot be written: Permission denied (os error 13)");
     }
 }

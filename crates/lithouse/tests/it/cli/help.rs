@@ -22,6 +22,7 @@ async fn every_help_page_is_as_it_was_read_over() {
     let show = run(lithouse(["help", "config", "show"])).await.code(0).stdout;
     assert!(show.contains("Example:\n  lithouse config show"), "{show}");
     assert_frozen("help/config-show.txt", &show);
+    assert_frozen("help/config-check.txt", &run(lithouse(["help", "config", "check"])).await.code(0).stdout);
 }
 
 #[tokio::test]
@@ -48,6 +49,33 @@ async fn what_is_typed_wrong_is_exit_code_2() {
     ] {
         let run = run(lithouse(&wrong)).await.code(2);
         assert!(run.stdout.is_empty() && !run.stderr.is_empty(), "{run:#?}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_or_number_that_is_none_is_told_in_plain_words() {
+    for (address, said) in [
+        (
+            "foo",
+            "error: `LITHOUSE_URL` is set to `foo`: an address begins with `http://`\nhint: such as `http://127.0.0.1:8080`\n",
+        ),
+        (
+            "https://x",
+            "error: `https://x/` is not an `http://host:port` address; for one behind TLS, forward a port of that machine to this one\n\
+             hint: such as `http://127.0.0.1:8080`\n",
+        ),
+        ("http://me:secret@x", "error: the address of the server holds a password, which no server asks for yet; leave it out\n"),
+    ] {
+        let mut command = lithouse(["apps"]);
+        command.env("LITHOUSE_URL", address);
+        assert_eq!(run(command).await.code(2).prints("").stderr, said);
+    }
+    for (wrong, said) in [
+        ("apps --url foo", "invalid value 'foo' for '--url <URL>': an address begins with `http://`"),
+        ("logs a -n many", "a whole number is expected, such as `50`"),
+        ("rollback a x", "the number of a release is expected, such as `3`"),
+    ] {
+        run(lithouse(wrong.split(' '))).await.code(2).prints("").says(said);
     }
 }
 

@@ -29,14 +29,49 @@ sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 ";
 
 /// Runs the command on a terminal, where `typed` was typed ahead; its exit code and all that the person sees.
-async fn on_terminal(command: &Command, typed: &str) -> (Option<i32>, String) {
-    let command = command.as_std();
+pub(super) async fn on_terminal(command: &Command, typed: &str) -> (Option<i32>, String) {
+    watched(TERMINAL, command, typed).await
+}
+
+async fn watched(terminal: &str, command: &Command, how: &str) -> (Option<i32>, String) {
+    let (program, command) = (terminal, command.as_std());
     let mut terminal = Command::new("python3");
-    terminal.args(["-c", TERMINAL, typed]).arg(command.get_program()).args(command.get_args());
+    terminal.args(["-c", program, how]).arg(command.get_program()).args(command.get_args());
     terminal.env_clear().env("TERM", "xterm").envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     terminal.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true);
     let run = tokio::time::timeout(DEADLINE, terminal.output()).await.expect("it ends").expect("python3 is there");
     (run.status.code(), String::from_utf8_lossy(&run.stdout).into_owned())
+}
+
+/// The same with somebody who reads: each text is typed once the one before it was seen, in what came since; with nothing to type
+/// the terminal is closed.
+const PERSON: &str = "
+import json, os, pty, signal, sys
+child, person = pty.fork()
+if child == 0:
+    os.execv(sys.argv[2], sys.argv[2:])
+steps, fresh = json.loads(sys.argv[1]), b''
+while True:
+    try:
+        seen = os.read(person, 65536)
+    except OSError:
+        break
+    if not seen:
+        break
+    os.write(1, seen)
+    fresh += seen
+    while steps and steps[0][0].encode() in fresh:
+        expected, typed = [text.encode() for text in steps.pop(0)]
+        fresh = fresh[fresh.index(expected) + len(expected):]
+        if not typed:
+            os.kill(child, signal.SIGKILL)
+        os.write(person, typed)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) % 256)
+";
+
+/// Runs the command on a terminal before which somebody sits who types the second of each pair after having seen the first.
+pub(super) async fn with_person(command: &Command, steps: &[(&str, &str)]) -> (Option<i32>, String) {
+    watched(PERSON, command, &json!(steps).to_string()).await
 }
 
 fn removable() -> Server {
