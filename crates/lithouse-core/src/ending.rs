@@ -36,6 +36,8 @@ pub enum Ending {
     NeverHealthy {
         /// The time-out, in seconds.
         seconds: u64,
+        /// What was seen of it last, as far as there was anything to see.
+        seen: Option<String>,
     },
     /// Another program listens on the port that it should have bound.
     PortTaken {
@@ -89,8 +91,10 @@ impl fmt::Display for Ending {
             Self::OutOfMemory { limit: None } => formatter.write_str("the app ran out of memory and was ended by the kernel"),
             Self::Stopped { forced: false } => formatter.write_str("the app was stopped"),
             Self::Stopped { forced: true } => formatter.write_str("the app was stopped; it ignored SIGTERM, so SIGKILL ended it"),
-            Self::NeverHealthy { seconds } => {
-                write!(formatter, "the app never became healthy within {seconds} s of its start")
+            Self::NeverHealthy { seconds, seen } => {
+                write!(formatter, "the app never became healthy within {seconds} s of its start")?;
+                seen.as_ref().map_or(Ok(()), |seen| write!(formatter, ": {seen}"))?;
+                formatter.write_str("; `hosting.start_timeout` sets how long it may take")
             }
             Self::PortTaken { port, by: Some(by) } => write!(formatter, "port {port} is in use by {by}"),
             Self::PortTaken { port, by: None } => write!(formatter, "port {port} is in use by another program"),

@@ -25,6 +25,29 @@ const MOST_MOVES: u32 = 10;
 /// What people read of a process that an earlier server has left and that may be busy, or halted.
 const SILENT: &str = "it has not answered since the server came back";
 
+/// What people read of an app whose environment is next but some.
+const WAITS: &str = "waiting for other builds to end";
+
+/// How far the build of an environment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Build {
+    /// None is known to be needed.
+    None,
+    /// Others come first.
+    Waits,
+    Goes,
+}
+
+impl Build {
+    fn status(self) -> (AppStatus, Option<String>) {
+        match self {
+            Self::None => (AppStatus::Starting, None),
+            Self::Waits => (AppStatus::Starting, Some(WAITS.to_owned())),
+            Self::Goes => (AppStatus::Building, None),
+        }
+    }
+}
+
 /// What can happen to an app.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
@@ -43,6 +66,11 @@ pub enum Event {
     RestartAsked,
     /// Somebody wants it gone.
     DeleteAsked,
+    /// The environment of a release is not there yet, and other builds come first.
+    BuildWaits {
+        /// The release.
+        release: ReleaseNumber,
+    },
     /// The environment of a release is not there yet and is being built.
     BuildBegan {
         /// The release.
@@ -81,6 +109,8 @@ pub enum Event {
         instance: InstanceId,
         /// The time-out, in seconds.
         seconds: u64,
+        /// What was seen of it last.
+        seen: Option<String>,
     },
     /// Another program listens on the port that the instance should bind by itself.
     PortTaken {
@@ -299,12 +329,15 @@ impl Lifecycle {
             Event::StopAsked => self.stop(&mut effects),
             Event::RestartAsked => self.restart(&mut effects),
             Event::DeleteAsked => self.delete(&mut effects),
-            Event::BuildBegan { release } => self.build_began(release),
+            Event::BuildWaits { release } => self.build_is(Build::Waits, release),
+            Event::BuildBegan { release } => self.build_is(Build::Goes, release),
             Event::Prepared { release, instance } => self.prepared(release, instance, &mut effects),
             Event::PrepareFailed { release, reason } => self.prepare_failed(release, reason, &mut effects),
             Event::Spawned { instance, pid } => self.spawned(&instance, pid, &mut effects),
             Event::Healthy { instance } => self.healthy(&instance, now, &mut effects),
-            Event::StartTimedOut { instance, seconds } => self.start_timed_out(&instance, seconds, &mut effects),
+            Event::StartTimedOut { instance, seconds, seen } => {
+                self.start_timed_out(&instance, &Ending::NeverHealthy { seconds, seen }, &mut effects);
+            }
             Event::PortTaken { instance, port, by } => self.port_taken(&instance, &Ending::PortTaken { port, by }, &mut effects),
             Event::Proved { instance, verdict } => self.proved(&instance, verdict, &mut effects),
             Event::Ended { instance, ending } => self.ended(&instance, ending, now, &mut effects),
@@ -393,7 +426,7 @@ impl Lifecycle {
 
     fn status_before_first_release(&self) -> (AppStatus, Option<String>) {
         match (&self.candidate, &self.failed) {
-            (Some(candidate), _) => (candidate.stage.status(), None),
+            (Some(candidate), _) => candidate.stage.status(),
             (None, Some((_, reason))) => (AppStatus::Failed, Some(reason.clone())),
             (None, None) => (AppStatus::Stopped, None),
         }
@@ -411,7 +444,7 @@ impl Lifecycle {
         if let Some(candidate) = &mut self.candidate
             && candidate.stage == Stage::Held
         {
-            candidate.stage = Stage::Preparing { building: false };
+            candidate.stage = Stage::Preparing { build: Build::None };
             effects.push(Effect::Prepare(candidate.release));
         } else if self.candidate.is_none()
             && self.active.is_none()
@@ -475,15 +508,15 @@ impl Lifecycle {
         }
     }
 
-    fn build_began(&mut self, release: ReleaseNumber) {
+    fn build_is(&mut self, now: Build, release: ReleaseNumber) {
         if let Some(candidate) = &mut self.candidate
             && candidate.release == release
-            && let Stage::Preparing { building } = &mut candidate.stage
+            && let Stage::Preparing { build } = &mut candidate.stage
         {
-            *building = true;
+            *build = now;
         }
         if self.active == Some(release) {
-            self.main.build_began();
+            self.main.build_is(now);
         }
     }
 
@@ -522,13 +555,13 @@ impl Lifecycle {
         }
     }
 
-    fn start_timed_out(&mut self, instance: &InstanceId, seconds: u64, effects: &mut Vec<Effect>) {
+    fn start_timed_out(&mut self, instance: &InstanceId, ending: &Ending, effects: &mut Vec<Effect>) {
         if self.main.is_unconfirmed(instance) {
             self.silent = true;
-        } else if self.main.give_up(instance, Ending::NeverHealthy { seconds }) {
+        } else if self.main.give_up(instance, ending.clone()) {
             effects.push(Effect::Terminate(instance.clone()));
         } else if self.candidate_runs_as(instance) {
-            self.fail_candidate(Ending::NeverHealthy { seconds }.to_string(), effects);
+            self.fail_candidate(ending.to_string(), effects);
         }
     }
 

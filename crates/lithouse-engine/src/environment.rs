@@ -50,6 +50,8 @@ use self::build::{is_held, python_of, remove};
 use self::counts::Counts;
 use self::interpreter::Interpreter;
 use self::marker::Marker;
+pub(crate) use self::prepare::{Told, Turn};
+
 use self::prepare::Preparation;
 use self::recent::RecentLocks;
 use self::slot::{Slot, Slots};
@@ -182,20 +184,36 @@ impl Environments {
     /// of a failure. Dropping the future ends the build and everything that it has started; whoever waits for the same environment
     /// then builds it instead.
     pub async fn prepare(&self, source: &Source, log: &BuildLog) -> Result<Environment, PrepareError> {
-        self.prepare_of(source, Packages::Any, log).await
+        self.prepare_of(source, Packages::Any, log, Told::nobody()).await
     }
 
-    /// The same of ready-made packages alone: nothing that they hold is run meanwhile, for whoever asks for them is not to have our
+    /// The same, and tells whenever it waits for other builds or goes on.
+    pub(crate) async fn prepare_telling(&self, source: &Source, log: &BuildLog, told: Told) -> Result<Environment, PrepareError> {
+        self.prepare_of(source, Packages::Any, log, told).await
+    }
+
+    /// That of ready-made packages alone: nothing that they hold is run meanwhile, for whoever asks for them is not to have our
     /// rights.
-    pub async fn prepare_of_wheels(&self, source: &Source, log: &BuildLog) -> Result<Environment, PrepareError> {
-        self.prepare_of(source, Packages::Wheels, log).await
+    pub(crate) async fn prepare_of_wheels(
+        &self,
+        source: &Source,
+        log: &BuildLog,
+        told: Told,
+    ) -> Result<Environment, PrepareError> {
+        self.prepare_of(source, Packages::Wheels, log, told).await
     }
 
-    async fn prepare_of(&self, source: &Source, packages: Packages, log: &BuildLog) -> Result<Environment, PrepareError> {
+    async fn prepare_of(
+        &self,
+        source: &Source,
+        packages: Packages,
+        log: &BuildLog,
+        told: Told,
+    ) -> Result<Environment, PrepareError> {
         let cancelled = CancellationToken::new();
         let _ends_with_this_future = cancelled.clone().drop_guard();
         let (shared, source) = (Arc::clone(&self.shared), source.clone());
-        let preparation = Preparation { shared, source, packages, log: log.clone(), cancelled };
+        let preparation = Preparation { shared, source, packages, log: log.clone(), told, cancelled };
         // A task of its own, because ending a build and clearing up after it takes longer than a drop may.
         let prepared = tokio::spawn(preparation.run()).await.unwrap_or(Err(PrepareError::Cancelled));
         if let Err(error) = &prepared {

@@ -23,6 +23,9 @@ use rustix::process::{
 /// The exit code when the program could not be started, as shells have it.
 const NOT_STARTED: u8 = 127;
 
+/// When memory runs out, a build is chosen before any app, and both before server and keeper: it can be begun again.
+const OOM_SCORE: &str = "800";
+
 /// Why the guard could not begin.
 #[derive(Debug, thiserror::Error)]
 enum GuardError {
@@ -68,6 +71,8 @@ fn guard(arguments: impl IntoIterator<Item = OsString>) -> Result<u8, GuardError
     let _ = setsid();
     set_child_subreaper(Some(getpid())).map_err(|errno| GuardError::Subreaper(errno.into()))?;
     let _held = hold(&order.hold)?;
+    // Anybody may ask to be chosen sooner.
+    let _ = std::fs::write("/proc/self/oom_score_adj", OOM_SCORE);
     let program = Command::new(&order.program)
         .args(&order.arguments)
         .stdin(Stdio::null())

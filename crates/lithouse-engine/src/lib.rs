@@ -8,6 +8,7 @@
 pub mod app;
 mod backup;
 pub mod bundle;
+pub mod descriptors;
 pub mod engine;
 pub mod environment;
 mod files;

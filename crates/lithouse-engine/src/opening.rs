@@ -8,7 +8,7 @@ use std::time::Duration;
 use lithouse_core::id::InstanceId;
 use tokio::time::Instant;
 
-use crate::probe;
+use crate::probe::{self, Seen};
 use crate::sockets::{self, Listener};
 
 /// Between two looks at the port, and between two questions.
@@ -25,6 +25,8 @@ pub(crate) struct Opening {
     pub(crate) pid: u32,
     /// What is asked for.
     pub(crate) path: String,
+    /// What was seen so far.
+    pub(crate) seen: Seen,
 }
 
 /// What came of it.
@@ -46,12 +48,18 @@ impl Opening {
         loop {
             match self.listener().await {
                 Ok(Listener::Stranger(by)) => return Opened::Stranger(by),
-                Ok(Listener::Instance) => match probe::status(self.address(), &self.path).await {
-                    Some(status) if !status.is_server_error() => return Opened::Answers,
-                    Some(_) if first_error.get_or_insert_with(Instant::now).elapsed() > ERRORS_FOR => return Opened::Answers,
-                    Some(_) | None => {}
-                },
-                Ok(Listener::Nobody) => {}
+                Ok(Listener::Instance) => {
+                    if first_error.is_none() {
+                        self.seen.note(format!("it listens on port {} and does not answer HTTP there", self.port));
+                    }
+                    match probe::status(self.address(), &self.path).await {
+                        Some(status) if !status.is_server_error() => return Opened::Answers,
+                        Some(_) if first_error.get_or_insert_with(Instant::now).elapsed() > ERRORS_FOR => return Opened::Answers,
+                        Some(status) => self.seen.note(probe::answered(&self.path, status)),
+                        None => {}
+                    }
+                }
+                Ok(Listener::Nobody) => self.seen.note(format!("nothing of it listens on port {}, its `$PORT`", self.port)),
                 Err(error) => tracing::warn!(port = self.port, error = %error, "it cannot be seen who listens on a port"),
             }
             tokio::time::sleep(PAUSE).await;

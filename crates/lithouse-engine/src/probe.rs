@@ -2,6 +2,7 @@
 //! Asks an app's health endpoint until it answers as the framework does when it is well.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,22 +25,53 @@ pub(crate) struct Health {
 const PAUSE: Duration = Duration::from_millis(100);
 const LARGEST_BODY: usize = 4096;
 
+/// What was seen of an app that is asked, for whoever gives up on it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen(Arc<Mutex<Option<String>>>);
+
+impl Seen {
+    /// Notes what is the case now.
+    pub(crate) fn note(&self, what: String) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(what);
+    }
+
+    /// What was noted last.
+    pub(crate) fn last(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// Waits until the app is healthy. The caller bounds the time.
-pub(crate) async fn until_healthy(address: SocketAddr, health: &Health) {
-    while !is_healthy(address, health).await {
+pub(crate) async fn until_healthy(address: SocketAddr, health: &Health, seen: &Seen) {
+    while let Err(what) = is_healthy(address, health).await {
+        seen.note(what);
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Asks once.
-pub(crate) async fn is_healthy(address: SocketAddr, health: &Health) -> bool {
-    let body = ask(address, &health.path, async |response| {
-        if response.status() != StatusCode::OK {
-            return None;
+/// Asks once; the error says what came instead.
+async fn is_healthy(address: SocketAddr, health: &Health) -> Result<(), String> {
+    let Health { path, body: expected } = health;
+    let answer = ask(address, path, async |response| {
+        let status = response.status();
+        if status != StatusCode::OK {
+            return Some((status, None));
         }
-        Limited::new(response.into_body(), LARGEST_BODY).collect().await.ok().map(http_body_util::Collected::to_bytes)
+        let body = Limited::new(response.into_body(), LARGEST_BODY).collect().await.ok();
+        Some((status, body.map(http_body_util::Collected::to_bytes)))
     });
-    body.await.is_some_and(|body| body == health.body.as_bytes())
+    match answer.await {
+        Some((_, Some(body))) if body == expected.as_bytes() => Ok(()),
+        Some((_, Some(_))) => Err(format!("it answered `{path}` with something else than `{expected}`")),
+        Some((StatusCode::OK, None)) => Err(format!("its answer to `{path}` broke off or was too long")),
+        Some((status, None)) => Err(answered(path, status)),
+        None => Err(format!("it hung up without an answer to `{path}`")),
+    }
+}
+
+/// That a path was answered with this status.
+pub(crate) fn answered(path: &str, status: StatusCode) -> String {
+    format!("it answered `{path}` with {status}")
 }
 
 /// The status with which a path is answered, whatever it is.

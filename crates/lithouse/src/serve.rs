@@ -63,6 +63,8 @@ pub(crate) struct Misconfigured(String);
 
 /// Runs the server in the foreground.
 pub(crate) async fn run(mut config: Config, source: Source) -> anyhow::Result<()> {
+    // Each visitor takes two, and a limit for shells is soon reached. Apps get what we got.
+    lithouse_engine::descriptors::raise();
     let asked = config.server.listen;
     let activated = manager::listener()?;
     if let Some(listener) = &activated {
@@ -74,8 +76,7 @@ pub(crate) async fn run(mut config: Config, source: Source) -> anyhow::Result<()
     let gate = gate(&config)?;
     let program = Program::own().context("could not find our own program")?;
     let predecessor = Predecessor::of_this_process().await?;
-    let home = Home::open(&config.server.data)
-        .with_context(|| format!("could not use `{}` as the data folder", config.server.data.display()))?;
+    let home = Home::open(&config.server.data).map_err(|error| not_home(&config.server.data, &error))?;
     let start_log = || crate::logging::start(&home, &config.log);
     let (lock, doors, taken, end) = if let Some(predecessor) = predecessor {
         // The lock tells everybody that we are the server, and whoever reads that may tell us to end at once: that waits until we serve.
@@ -231,6 +232,19 @@ fn not_listening(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
         _ => "choose another address with `--listen`",
     };
     anyhow::anyhow!("could not listen on `{address}`: {error}\nhint: {hint}")
+}
+
+/// Why a folder cannot be the data folder, and what to do about it.
+fn not_home(data: &Path, error: &std::io::Error) -> anyhow::Error {
+    use std::io::ErrorKind;
+    let hint = match error.kind() {
+        ErrorKind::AlreadyExists | ErrorKind::NotADirectory => "what lies there is no folder; choose another with `--data`",
+        ErrorKind::PermissionDenied => "give it to the user who runs the server, or choose another with `--data`",
+        ErrorKind::ReadOnlyFilesystem => "mount it for writing, or choose another with `--data`",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space, or choose another with `--data`",
+        _ => "choose another with `--data`",
+    };
+    anyhow::anyhow!("could not use `{}` as the data folder: {error}\nhint: {hint}", data.display())
 }
 
 /// Why the data folder cannot be served, and what to do about it.

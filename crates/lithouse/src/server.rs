@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Accepts connections and serves HTTP on them. Listeners and the shutdown come from outside.
 
+mod crowd;
+
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::edge::{Connection, Door, Edge};
+use crowd::{Crowd, Guest, Placed};
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,45 +44,103 @@ pub(crate) struct Stop {
 /// Serves the listener and the control socket until it is told to stop.
 pub(crate) async fn run(edge: Arc<Edge>, doors: Arc<Doors>, stop: Stop, tasks: TaskTracker) {
     let Doors { listener, control } = &*doors;
-    let Stop { accepting, serving: stop } = stop;
+    // Each by itself: however crowded the listener is, the owner gets in.
+    tokio::join!(serve_listener(&edge, listener, &stop, &tasks), serve_control(&edge, control, &stop, &tasks));
+}
+
+async fn serve_listener(edge: &Arc<Edge>, listener: &TcpListener, stop: &Stop, tasks: &TaskTracker) {
+    let crowd = Crowd::within_limit();
+    let mut refusals = Refusals::default();
     loop {
-        tokio::select! {
+        let accepted = tokio::select! {
             biased;
-            () = accepting.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => {
-                    // All of these fail only on a connection that is gone already.
-                    let _ = stream.set_nodelay(true);
-                    // A WebSocket whose client vanished without a word would be held for ever.
-                    let _ = set_socket_keepalive(&stream, true);
-                    let Ok(local) = stream.local_addr() else { continue };
-                    serve(&edge, TokioIo::new(stream), Door::Tcp { peer, local }, &stop, &tasks);
+            () = stop.accepting.cancelled() => return,
+            accepted = listener.accept() => accepted,
+        };
+        let Some((stream, peer)) = refusals.look(accepted).await else { continue };
+        // All of these fail only on a connection that is gone already.
+        let _ = stream.set_nodelay(true);
+        // A WebSocket whose client vanished without a word would be held for ever.
+        let _ = set_socket_keepalive(&stream, true);
+        let Ok(local) = stream.local_addr() else { continue };
+        let place = tokio::select! {
+            place = crowd.enter() => Some(place),
+            // Nobody comes after this one.
+            () = stop.accepting.cancelled() => None,
+        };
+        let guest = place.as_ref().map(|place| Arc::clone(&place.guest)).unwrap_or_default();
+        let stream = TokioIo::new(Placed { stream, _place: place });
+        let serving = serve(edge, stream, Door::Tcp { peer, local }, Arc::clone(&guest), &stop.serving);
+        tasks.spawn(async move {
+            let mut serving = std::pin::pin!(serving);
+            tokio::select! {
+                () = serving.as_mut() => {}
+                () = guest.is_to_leave() => {
+                    if guest.is_asking() {
+                        // It has asked in this very moment.
+                        serving.await;
+                    }
                 }
-                Err(error) => refused(&error).await,
-            },
-            accepted = control.accept() => match accepted {
-                Ok((stream, _)) => serve(&edge, TokioIo::new(stream), Door::Control, &stop, &tasks),
-                Err(error) => refused(&error).await,
-            },
+            }
+        });
+    }
+}
+
+async fn serve_control(edge: &Arc<Edge>, control: &UnixListener, stop: &Stop, tasks: &TaskTracker) {
+    let mut refusals = Refusals::default();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = stop.accepting.cancelled() => return,
+            accepted = control.accept() => accepted,
+        };
+        if let Some((stream, _)) = refusals.look(accepted).await {
+            tasks.spawn(serve(edge, TokioIo::new(stream), Door::Control, Arc::default(), &stop.serving));
         }
     }
 }
 
-async fn refused(error: &io::Error) {
-    tracing::warn!(error = %error, "a connection could not be accepted");
-    tokio::time::sleep(PAUSE).await;
+/// Connections that the system refuses us, for instance because descriptors ran out.
+#[derive(Debug, Default)]
+struct Refusals {
+    /// Told once, however long it lasts.
+    is_told: bool,
 }
 
-fn serve<S>(edge: &Arc<Edge>, stream: TokioIo<S>, door: Door, stop: &CancellationToken, tasks: &TaskTracker)
+impl Refusals {
+    async fn look<T>(&mut self, accepted: io::Result<T>) -> Option<T> {
+        match accepted {
+            Ok(accepted) => {
+                self.is_told = false;
+                Some(accepted)
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_told, true) {
+                    tracing::warn!(error = %error, "connections cannot be accepted; they wait until they can");
+                }
+                tokio::time::sleep(PAUSE).await;
+                None
+            }
+        }
+    }
+}
+
+fn serve<S>(
+    edge: &Arc<Edge>,
+    stream: TokioIo<S>,
+    door: Door,
+    guest: Arc<Guest>,
+    stop: &CancellationToken,
+) -> impl Future<Output = ()> + Send + 'static
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (edge, stop) = (Arc::clone(edge), stop.clone());
-    tasks.spawn(async move {
+    async move {
         let connection = Arc::new(Connection::new(edge, door).await);
         let service = service_fn(move |request| {
-            let connection = Arc::clone(&connection);
-            async move { Ok::<_, Infallible>(connection.answer(request).await) }
+            let (connection, asking) = (Arc::clone(&connection), guest.asks());
+            async move { Ok::<_, Infallible>(asking.until_sent(connection.answer(request).await)) }
         });
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -97,5 +158,5 @@ where
         if let Err(error) = result {
             tracing::debug!(error = %error, "a connection ended early");
         }
-    });
+    }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::main::Main;
-use super::{Effect, Lifecycle};
+use super::{Build, Effect, Lifecycle};
 use crate::app::{AppStatus, Desired};
 use crate::ending::Ending;
 use crate::id::{InstanceId, ReleaseNumber};
@@ -24,7 +24,7 @@ pub(super) enum Stage {
     /// Put off until the app is started.
     Held,
     /// Its environment is being found, or built.
-    Preparing { building: bool },
+    Preparing { build: Build },
     /// A process exists, or will in a moment, and is not healthy yet.
     Starting { instance: InstanceId, pid: Option<u32> },
     /// Healthy since then; a headless session is being run.
@@ -56,11 +56,11 @@ impl Stage {
         }
     }
 
-    pub(super) fn status(&self) -> AppStatus {
+    pub(super) fn status(&self) -> (AppStatus, Option<String>) {
         match self {
-            Self::Held => AppStatus::Stopped,
-            Self::Preparing { building: true } => AppStatus::Building,
-            Self::Preparing { building: false } | Self::Starting { .. } | Self::Proving { .. } => AppStatus::Starting,
+            Self::Held => (AppStatus::Stopped, None),
+            Self::Preparing { build } => build.status(),
+            Self::Starting { .. } | Self::Proving { .. } => (AppStatus::Starting, None),
         }
     }
 }
@@ -71,7 +71,7 @@ impl Lifecycle {
         self.drop_candidate(effects);
         let reason = format!("release {release} took its place before it was ready");
         effects.extend(superseded.map(|release| Effect::FailRelease { release, reason }));
-        self.candidate = Some(Candidate { release, proven, stage: Stage::Preparing { building: false } });
+        self.candidate = Some(Candidate { release, proven, stage: Stage::Preparing { build: Build::None } });
         effects.push(Effect::Prepare(release));
     }
 
@@ -161,7 +161,7 @@ impl Lifecycle {
         let moves = self.moves_away_from(ending);
         let Some(candidate) = &mut self.candidate else { return };
         if moves {
-            candidate.stage = Stage::Preparing { building: false };
+            candidate.stage = Stage::Preparing { build: Build::None };
             effects.push(Effect::Prepare(candidate.release));
         } else {
             candidate.stage = Stage::Held;

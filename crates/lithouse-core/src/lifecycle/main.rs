@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{Down, Effect, Lifecycle, moving};
+use super::{Build, Down, Effect, Lifecycle, moving};
 use crate::app::{AppStatus, Desired};
 use crate::ending::Ending;
 use crate::id::InstanceId;
@@ -14,7 +14,7 @@ pub(super) enum Main {
     /// No process, and none is wanted.
     Stopped,
     /// Its environment is being found, or built.
-    Preparing { building: bool },
+    Preparing { build: Build },
     /// A process exists, or will in a moment, and is not healthy yet. `gave_up` tells why we ended it.
     Starting { instance: InstanceId, pid: Option<u32>, gave_up: Option<Ending> },
     /// Healthy since then, on the caller's monotonic clock; none for one that an earlier server has left, and that served under that
@@ -87,9 +87,9 @@ impl Main {
         matches!(self, Self::Preparing { .. })
     }
 
-    pub(super) fn build_began(&mut self) {
-        if let Self::Preparing { building } = self {
-            *building = true;
+    pub(super) fn build_is(&mut self, now: Build) {
+        if let Self::Preparing { build } = self {
+            *build = now;
         }
     }
 
@@ -149,8 +149,8 @@ impl Main {
     pub(super) fn status(&self) -> (AppStatus, Option<String>) {
         match self {
             Self::Stopped => (AppStatus::Stopped, None),
-            Self::Preparing { building: true } => (AppStatus::Building, None),
-            Self::Preparing { building: false } | Self::Starting { .. } => (AppStatus::Starting, None),
+            Self::Preparing { build } => build.status(),
+            Self::Starting { .. } => (AppStatus::Starting, None),
             Self::Running { .. } => (AppStatus::Running, None),
             Self::Stopping { then_start: false, .. } => (AppStatus::Stopping, None),
             Self::Stopping { then_start: true, .. } => (AppStatus::Stopping, Some("the app is being restarted".to_owned())),
@@ -164,7 +164,7 @@ impl Main {
 impl Lifecycle {
     pub(super) fn start_main(&mut self, effects: &mut Vec<Effect>) {
         if let Some(release) = self.active {
-            self.main = Main::Preparing { building: false };
+            self.main = Main::Preparing { build: Build::None };
             effects.push(Effect::Prepare(release));
         }
     }

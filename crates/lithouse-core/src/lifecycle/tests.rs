@@ -95,6 +95,8 @@ fn running() -> Lifecycle {
 fn a_first_release_is_built_started_and_serves_as_soon_as_its_process_exists() {
     let mut life = created();
     assert_eq!(life.says(), AppStatus::Starting);
+    assert_eq!(life.apply(Event::BuildWaits { release: R1 }, Duration::ZERO), []);
+    assert_eq!((life.says(), life.why().as_str()), (AppStatus::Starting, "waiting for other builds to end"));
     assert_eq!(life.apply(Event::BuildBegan { release: R1 }, Duration::ZERO), []);
     assert_eq!(life.says(), AppStatus::Building);
     assert_eq!(life.serving(), None);
@@ -162,7 +164,8 @@ fn a_first_release_that_cannot_be_built_or_started_has_failed_and_can_be_tried_a
     assert_eq!(exits.says(), AppStatus::Failed);
     assert!(exits.why().contains("exit code 3"), "{}", exits.why());
 
-    let hangs = created().after([prepared(R1, 1), spawned(1), Event::StartTimedOut { instance: instance(1), seconds: 120 }]);
+    let hangs =
+        created().after([prepared(R1, 1), spawned(1), Event::StartTimedOut { instance: instance(1), seconds: 120, seen: None }]);
     assert_eq!(hangs.says(), AppStatus::Failed);
     assert!(hangs.why().contains("never became healthy within 120 s"), "{}", hangs.why());
 }
@@ -270,7 +273,7 @@ fn a_failed_release_keeps_the_old_one_serving_and_says_so() {
     let failures: [(Vec<Event>, bool); 4] = [
         (vec![Event::PrepareFailed { release: R2, reason: "no wheel".into() }], false),
         (vec![prepared(R2, 2), spawned(2), ended(2, Ending::Exited { code: 1 })], false),
-        (vec![prepared(R2, 2), spawned(2), Event::StartTimedOut { instance: instance(2), seconds: 120 }], true),
+        (vec![prepared(R2, 2), spawned(2), Event::StartTimedOut { instance: instance(2), seconds: 120, seen: None }], true),
         (vec![prepared(R2, 2), spawned(2), healthy(2), proof], true),
     ];
     for (events, is_alive) in failures {
@@ -345,7 +348,7 @@ fn taken_up() -> Lifecycle {
 }
 
 fn timed_out(number: u8) -> Event {
-    Event::StartTimedOut { instance: instance(number), seconds: 2 }
+    Event::StartTimedOut { instance: instance(number), seconds: 2, seen: None }
 }
 
 #[test]
@@ -444,7 +447,7 @@ fn whatever_happens_no_process_is_forgotten_and_a_deletion_always_comes_to_its_e
                     let instance = alive[usize::try_from(dice.roll(alive.len() as u64)).unwrap()].clone();
                     match kind {
                         9 => Event::Healthy { instance },
-                        10 => Event::StartTimedOut { instance, seconds: 9 },
+                        10 => Event::StartTimedOut { instance, seconds: 9, seen: None },
                         _ => Event::Proved { instance, verdict: if dice.roll(2) == 0 { Ok(()) } else { Err("no".into()) } },
                     }
                 }

@@ -14,7 +14,8 @@ use super::mail::Outbox;
 use super::{AppTask, Message, Process};
 use crate::keeper::{CallError, Refusal};
 use crate::opening::{Opened, Opening};
-use crate::ports::{Port, PortInUse};
+use crate::ports::{NoFreePort, Port, PortInUse};
+use crate::probe::Seen;
 use crate::session::SessionError;
 use crate::{probe, session};
 
@@ -31,6 +32,8 @@ struct Late {
     patience: Duration,
     /// Whether it may still become healthy after that.
     is_taken_up: bool,
+    /// What the probing has seen so far.
+    seen: Seen,
     outbox: Outbox,
 }
 
@@ -42,7 +45,8 @@ impl Late {
             return Some(probed);
         }
         let seconds = self.patience.as_secs();
-        let _ = self.outbox.send(Message::Event(Event::StartTimedOut { instance: self.instance, seconds }));
+        let _ =
+            self.outbox.send(Message::Event(Event::StartTimedOut { instance: self.instance, seconds, seen: self.seen.last() }));
         if self.is_taken_up { Some(probing.await) } else { None }
     }
 }
@@ -157,7 +161,11 @@ impl AppTask {
         if let Some(fixed) = self.record.recipe.port {
             return self.shared.ports.take_fixed(fixed).map_err(|error| error.to_string());
         }
-        self.promised.take().map_or_else(|| self.shared.ports.take().map_err(|error| error.to_string()), Ok)
+        let next = || {
+            let advised = |error: NoFreePort| format!("{error}; stop one that is not needed, or widen `hosting.port_range`");
+            self.shared.ports.take().map_err(advised)
+        };
+        self.promised.take().map_or_else(next, Ok)
     }
 
     fn await_health(&mut self, instance: InstanceId) {
@@ -170,8 +178,11 @@ impl AppTask {
         let Some(process) = self.processes.get_mut(&instance) else { return };
         let (address, is_taken_up) = (process.port.address(), process.is_taken_up);
         let watching = async move {
-            let late = Late { instance: instance.clone(), patience, is_taken_up, outbox: outbox.clone() };
-            if late.told_of(probe::until_healthy(address, &health)).await.is_some() {
+            let seen = Seen::default();
+            // An app that has its listener is asked at once, and the question waits there.
+            seen.note(format!("it did not answer `{}`", health.path));
+            let late = Late { instance: instance.clone(), patience, is_taken_up, seen: seen.clone(), outbox: outbox.clone() };
+            if late.told_of(probe::until_healthy(address, &health, &seen)).await.is_some() {
                 let _ = outbox.send(Message::Event(Event::Healthy { instance }));
             }
         };
@@ -189,8 +200,9 @@ impl AppTask {
         let Some(process) = self.processes.get_mut(&instance) else { return };
         let (port, pid, is_taken_up) = (process.port.number(), process.pid.unwrap_or_default(), process.is_taken_up);
         let watching = async move {
-            let opening = Opening { port, instance: instance.clone(), pid, path };
-            let late = Late { instance: instance.clone(), patience, is_taken_up, outbox: outbox.clone() };
+            let seen = Seen::default();
+            let opening = Opening { port, instance: instance.clone(), pid, path, seen: seen.clone() };
+            let late = Late { instance: instance.clone(), patience, is_taken_up, seen, outbox: outbox.clone() };
             let event = match late.told_of(opening.watch()).await {
                 Some(Opened::Answers) => Event::Healthy { instance },
                 Some(Opened::Stranger(by)) => Event::PortTaken { instance, port, by },

@@ -16,7 +16,7 @@ use super::mail::Outbox;
 use super::staging::{StagingError, staged};
 use super::venv::{self, VenvError};
 use super::{AppTask, Launchable, Message};
-use crate::environment::{BuildLog, Environment, PrepareError, Source, plain_requirements};
+use crate::environment::{BuildLog, Environment, PrepareError, Source, Told, Turn, plain_requirements};
 use crate::fingerprint;
 use crate::owner::{self, OwnerError};
 use crate::shared::{Shared, random_bytes};
@@ -227,7 +227,14 @@ async fn build(
     files: Files<'_>,
     outbox: &Outbox,
 ) -> Result<Launchable, PreparationError> {
-    let _ = outbox.send(Message::Event(Event::BuildBegan { release: release.number }));
+    let (outbox, number) = (outbox.clone(), release.number);
+    let told = Told::by(move |turn| {
+        let event = match turn {
+            Turn::Waits => Event::BuildWaits { release: number },
+            Turn::Goes => Event::BuildBegan { release: number },
+        };
+        let _ = outbox.send(Message::Event(event));
+    });
     let log = BuildLog::create(&shared.home.build_log(record.log_name())).map_err(PreparationError::Log)?;
     log.write(&format!("release {}: preparing its environment", release.number));
     // What a command runs is its own affair.
@@ -236,9 +243,9 @@ async fn build(
     let environment = if files.user.is_some() {
         let tmp = shared.home.tmp();
         let copy = blocking(move || Ok(staged(&files.folder, &tmp)?)).await?;
-        shared.environments.prepare_of_wheels(&source(copy.path().to_owned()), &log).await?
+        shared.environments.prepare_of_wheels(&source(copy.path().to_owned()), &log, told).await?
     } else {
-        shared.environments.prepare(&source(files.folder), &log).await?
+        shared.environments.prepare_telling(&source(files.folder), &log, told).await?
     };
     shared.store.set_environment(&record.id, release.number, environment.key.as_str()).await?;
     log.write(&format!("release {}: its environment is ready", release.number));

@@ -50,7 +50,8 @@ impl BuildLog {
     /// Writes a text, each of its lines as one of the log. Passwords in addresses are masked.
     pub fn write(&self, text: &str) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        for line in text.lines() {
+        // A `\r` within a line would end it for whoever reads the log.
+        for line in text.lines().flat_map(|line| line.split('\r')) {
             inner.line(line);
         }
     }

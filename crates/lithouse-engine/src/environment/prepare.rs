@@ -26,7 +26,29 @@ pub(super) struct Preparation {
     pub(super) source: Source,
     pub(super) packages: Packages,
     pub(super) log: BuildLog,
+    pub(super) told: Told,
     pub(super) cancelled: CancellationToken,
+}
+
+/// Whether builds of others come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Waits,
+    Goes,
+}
+
+/// Whoever is told of the turns of a preparation.
+#[derive(Clone)]
+pub(crate) struct Told(Arc<dyn Fn(Turn) + Send + Sync>);
+
+impl Told {
+    pub(crate) fn by(tell: impl Fn(Turn) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(tell))
+    }
+
+    pub(super) fn nobody() -> Self {
+        Self::by(|_| ())
+    }
 }
 
 /// What is known after locking.
@@ -42,6 +64,8 @@ impl Preparation {
         let started = Instant::now();
         let scratch = Scratch::new(&self.shared.home.tmp())?;
         let counts = &self.shared.counts;
+        // Locking may run build scripts, so it counts as a build.
+        let permit = self.permit().await?;
         let plan = self.plan(&scratch).await.inspect_err(|error| counts.failed(error))?;
         let slot = self.shared.slots.hold(&plan.key);
         let _following = slot.follow(self.log.clone());
@@ -50,11 +74,14 @@ impl Preparation {
             self.log.write(&format!("environment `{}` is built already", plan.key));
             return Ok(found);
         }
-        let _turn = if let Ok(turn) = slot.turn.try_lock() {
-            turn
+        let (_turn, permit) = if let Ok(turn) = slot.turn.try_lock() {
+            // Who came first is also done first: it does not wait again behind those that lock.
+            (turn, Some(permit))
         } else {
+            // Whoever builds it has a permit of its own or waits for one, which must not be this.
+            drop(permit);
             self.log.write(&format!("environment `{}` is being built for somebody else; waiting for it", plan.key));
-            self.unless_cancelled(slot.turn.lock()).await?
+            (self.unless_cancelled(slot.turn.lock()).await?, None)
         };
         // Whoever had the turn before may have settled it.
         if let Some(found) = self.shared.find(&plan.key) {
@@ -63,6 +90,10 @@ impl Preparation {
         if let Some(error) = slot.failure_since(failed_before) {
             return Err(error);
         }
+        let _permit = match permit {
+            Some(permit) => permit,
+            None => self.permit().await?,
+        };
         self.build(&plan, &slot, &scratch).await.inspect_err(|error| counts.failed(error))?;
         counts.succeeded();
         slot.tell(&format!("environment `{}` is complete after {:.1} s", plan.key, started.elapsed().as_secs_f64()));
@@ -72,8 +103,6 @@ impl Preparation {
     }
 
     async fn plan(&self, scratch: &Scratch) -> Result<Plan, PrepareError> {
-        // Locking may run build scripts, so it counts as a build.
-        let _permit = self.permit().await?;
         let log = |line: &str| self.log.write(line);
         let runner = self.runner(&log);
         let variables = &self.shared.settings.variables;
@@ -103,7 +132,6 @@ impl Preparation {
     }
 
     async fn build(&self, plan: &Plan, slot: &Slot, scratch: &Scratch) -> Result<(), PrepareError> {
-        let _permit = self.permit().await?;
         let log = |line: &str| slot.tell(line);
         let place = self.shared.place(&plan.key);
         let build = Build {
@@ -136,12 +164,17 @@ impl Preparation {
 
     async fn permit(&self) -> Result<SemaphorePermit<'_>, PrepareError> {
         let permits = &self.shared.permits;
-        if permits.available_permits() == 0 {
+        let Ok(permit) = permits.try_acquire() else {
             self.log.write("waiting for other builds to end");
-        }
-        let _waiting = self.shared.counts.waits();
-        // The semaphore is never closed.
-        self.unless_cancelled(permits.acquire()).await?.map_err(|_| PrepareError::Cancelled)
+            (self.told.0)(Turn::Waits);
+            let _waiting = self.shared.counts.waits();
+            // The semaphore is never closed.
+            let permit = self.unless_cancelled(permits.acquire()).await?.map_err(|_| PrepareError::Cancelled)?;
+            (self.told.0)(Turn::Goes);
+            return Ok(permit);
+        };
+        (self.told.0)(Turn::Goes);
+        Ok(permit)
     }
 
     async fn unless_cancelled<T>(&self, wait: impl Future<Output = T>) -> Result<T, PrepareError> {

@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io;
 
 use rustix::fs::Mode;
-use rustix::process::{Resource, Rlimit};
 
 /// How little the keeper wants to be chosen when memory runs out: with it every app would go.
 const OOM_SCORE: &str = "-500";
@@ -29,13 +28,4 @@ pub(super) fn move_in() -> io::Result<()> {
 pub(super) fn fall_silent() -> io::Result<()> {
     let null = File::options().write(true).open("/dev/null")?;
     Ok(rustix::stdio::dup2_stderr(&null)?)
-}
-
-/// Raises the limit on open descriptors as far as we may: each app takes three. Answers what it was before.
-pub(super) fn make_room_for_descriptors() -> Option<u64> {
-    let before = rustix::process::getrlimit(Resource::Nofile);
-    let raised = Rlimit { current: before.maximum, maximum: before.maximum };
-    // Where that is not allowed, fewer apps fit.
-    let _ = rustix::process::setrlimit(Resource::Nofile, raised);
-    before.current
 }

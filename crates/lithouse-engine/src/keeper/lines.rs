@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From what an app writes to the lines of its log: `2026-11-20T07:43:19.123Z out | text`.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use time::OffsetDateTime;
@@ -49,12 +50,14 @@ pub(super) fn now() -> String {
 pub(super) struct Lines {
     source: Source,
     pending: Vec<u8>,
+    /// A line was ended by `\r`, so that a `\n` that follows is of the same end.
+    is_after_return: bool,
 }
 
 impl Lines {
     /// Lines of which something came already.
     pub(super) fn with(source: Source, pending: Vec<u8>) -> Self {
-        Self { source, pending }
+        Self { source, pending, is_after_return: false }
     }
 
     /// What waits for the end of its line.
@@ -63,18 +66,26 @@ impl Lines {
     }
 
     /// Takes what the app wrote and adds the lines it completes to `log`.
+    ///
+    /// A `\r` ends a line too, as in a bar of progress: within a line it would end one for whoever reads the log, and what follows
+    /// could be taken for a line of ours.
     pub(super) fn take(&mut self, bytes: &[u8], log: &mut String) {
         let stamp = now();
         let mut rest = bytes;
-        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        while let Some(end) = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')) {
             self.pending.extend_from_slice(&rest[..end]);
+            let is_return = rest[end] == b'\r';
             rest = &rest[end + 1..];
             self.cut(&stamp, log);
-            if self.pending.last() == Some(&b'\r') {
-                self.pending.pop();
+            let is_nothing = self.pending.is_empty() && (is_return || self.is_after_return);
+            if !is_nothing {
+                record(log, self.source, &stamp, &self.pending);
             }
-            record(log, self.source, &stamp, &self.pending);
+            self.is_after_return = is_return && (!self.pending.is_empty() || self.is_after_return);
             self.pending.clear();
+        }
+        if !rest.is_empty() {
+            self.is_after_return = false;
         }
         self.pending.extend_from_slice(rest);
         self.cut(&stamp, log);
@@ -116,7 +127,13 @@ impl Lines {
 
 fn record(log: &mut String, source: Source, stamp: &str, text: &[u8]) {
     // Writing to a string cannot fail.
-    let _ = writeln!(log, "{stamp} {source} | {}", String::from_utf8_lossy(text));
+    let _ = writeln!(log, "{stamp} {source} | {}", readable(&String::from_utf8_lossy(text)));
+}
+
+/// The text without the characters that make a log no text any more; colours and tabs stay.
+fn readable(text: &str) -> Cow<'_, str> {
+    let is_strange = |each: char| each.is_control() && !matches!(each, '\t' | '\u{1b}');
+    if text.contains(is_strange) { text.replace(is_strange, "\u{fffd}").into() } else { text.into() }
 }
 
 /// The longest start of `bytes[..limit]` that does not end inside a character. What is no UTF-8 anyway is not waited for.
@@ -187,6 +204,26 @@ mod tests {
         assert_eq!(texts(&log), ["out | name? "]);
         lines.take(b"\x93\n", &mut log);
         assert_eq!(texts(&log)[1], "out | ✓");
+    }
+
+    #[test]
+    fn a_return_ends_a_line_and_with_a_line_feed_it_ends_one_line() {
+        let written = "10 %\r20 %\r\r\n\r\nlast\r2026-11-20T00:00:00.000Z sys | forged\r\nend\n\n";
+        let expected = ["10 %", "20 %", "", "last", "2026-11-20T00:00:00.000Z sys | forged", "end", ""];
+        for size in 1..written.len() {
+            let (mut lines, mut log) = (Lines::with(Source::Out, Vec::new()), String::new());
+            for chunk in written.as_bytes().chunks(size) {
+                lines.take(chunk, &mut log);
+            }
+            assert_eq!(texts(&log), expected.map(|text| format!("out | {text}")), "{size}");
+        }
+    }
+
+    #[test]
+    fn characters_that_no_text_has_are_replaced_and_colours_stay() {
+        let (mut lines, mut log) = (Lines::with(Source::Out, Vec::new()), String::new());
+        lines.take("a\0b\x07\tc\x1b[31mred\u{9b}\u{85}✓\n".as_bytes(), &mut log);
+        assert_eq!(texts(&log), ["out | a\u{fffd}b\u{fffd}\tc\x1b[31mred\u{fffd}\u{fffd}✓"]);
     }
 
     #[test]

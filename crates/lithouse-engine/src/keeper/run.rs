@@ -20,6 +20,7 @@ use super::lock::{Lock, LockError};
 use super::spawn::Spawner;
 use super::wire::{Answer, Hello, PROTOCOL};
 use super::{house, leftovers, mark};
+use crate::descriptors;
 use crate::home::Home;
 use crate::socket;
 
@@ -118,7 +119,8 @@ struct Start {
 impl Start {
     fn afresh(home: &Home, options: &KeeperOptions, mark: &str, diary: &Diary) -> Result<Self, KeeperError> {
         let lock = take_lock(home)?;
-        let open_files = house::make_room_for_descriptors();
+        // Each app takes three.
+        let open_files = descriptors::raise();
         diary.note(&format!("started, pid {}", std::process::id()));
         clear(mark, diary);
         let groups = if options.makes_groups { Groups::find(mark) } else { Groups::none("they are not to be made") };

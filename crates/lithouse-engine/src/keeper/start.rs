@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::lock::Lock;
 use super::replacing::{Replacing, replace};
 use super::wire::{self, FrameError, Hello, PROTOCOL};
+use crate::descriptors;
 use crate::home::Home;
 use crate::socket;
 
@@ -173,6 +174,7 @@ fn start(program: &KeeperProgram) -> Result<Child, ConnectError> {
             command.env(name, value);
         }
     }
+    command.envs(descriptors::told());
     command.spawn().map_err(|source| ConnectError::Start { program: program.program.clone(), source })
 }
 

@@ -4,6 +4,7 @@
 mod schema;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Multipart;
@@ -23,6 +24,8 @@ pub(super) use schema::{AppUpload, ReleaseUpload};
 const LARGEST_REQUIREMENTS: u64 = 1 << 20;
 const LARGEST_SCRIPT: u64 = 16 << 20;
 const LARGEST_BUNDLE: u64 = 1 << 30;
+/// A body of which nothing comes for so long is given up: its client has gone, or means no good.
+const STALLED: Duration = Duration::from_secs(60);
 
 /// What is uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +71,7 @@ pub(super) async fn receive(engine: &Engine, mut multipart: Multipart, purpose: 
     tokio::fs::create_dir_all(&files).await.map_err(|error| disk(&error, &error))?;
     let mut upload = Upload { folder, files, key: None, name: None, description: None };
     let mut seen: Vec<String> = Vec::new();
-    while let Some(field) = multipart.next_field().await.map_err(|error| broken(&error))? {
+    while let Some(field) = arriving(Code::BrokenMultipart, multipart.next_field()).await?.map_err(|error| broken(&error))? {
         let name = field.name().unwrap_or_default().to_owned();
         if seen.contains(&name) {
             return Err(Problem::new(Code::DuplicateField, format!("the field `{name}` is there twice")));
@@ -143,7 +146,7 @@ pub(super) fn check_description(description: &str) -> Result<(), Problem> {
 
 async fn text(field: Field<'_>) -> Result<String, Problem> {
     let name = field.name().unwrap_or_default().to_owned();
-    field.text().await.map_err(|error| broken(&error)).and_then(|text| {
+    arriving(Code::BrokenMultipart, field.text()).await?.map_err(|error| broken(&error)).and_then(|text| {
         if text.len() > 4 * LONGEST_DESCRIPTION {
             return Err(too_large(&name, 4 * LONGEST_DESCRIPTION as u64));
         }
@@ -153,7 +156,7 @@ async fn text(field: Field<'_>) -> Result<String, Problem> {
 
 async fn save_file(field: Field<'_>, path: &Path, limit: u64, may_be_empty: bool) -> Result<(), Problem> {
     let name = field.name().unwrap_or_default().to_owned();
-    let size = save(field, path, limit, &name, |error: &MultipartError| broken(error)).await?;
+    let size = save(field, path, limit, &name, Code::BrokenMultipart, |error: &MultipartError| broken(error)).await?;
     if size == 0 && !may_be_empty {
         return Err(Problem::new(Code::EmptyFile, format!("the file in `{name}` is empty")));
     }
@@ -163,7 +166,7 @@ async fn save_file(field: Field<'_>, path: &Path, limit: u64, may_be_empty: bool
 /// Streams a whole request body into a new file.
 pub(super) async fn save_body(body: Body, path: &Path, limit: u64) -> Result<(), Problem> {
     let cut = |_: &axum::Error| Problem::new(Code::BrokenBody, "the body ended before it was complete");
-    save(body.into_data_stream(), path, limit, "body", cut).await.map(|_| ())
+    save(body.into_data_stream(), path, limit, "body", Code::BrokenBody, cut).await.map(|_| ())
 }
 
 async fn save<E>(
@@ -171,11 +174,12 @@ async fn save<E>(
     path: &Path,
     limit: u64,
     name: &str,
+    code: Code,
     broken: impl Fn(&E) -> Problem,
 ) -> Result<u64, Problem> {
     let mut file = tokio::fs::File::create_new(path).await.map_err(|error| disk(&error, &error))?;
     let mut size = 0;
-    while let Some(chunk) = chunks.next().await {
+    while let Some(chunk) = arriving(code, chunks.next()).await? {
         let chunk = chunk.map_err(|error| broken(&error))?;
         size += chunk.len() as u64;
         if size > limit {
@@ -186,6 +190,18 @@ async fn save<E>(
     // The deploy is accepted only when its files would survive a power cut.
     file.sync_all().await.map_err(|error| disk(&error, &error))?;
     Ok(size)
+}
+
+/// What comes next of a body, unless nothing comes for too long.
+async fn arriving<T>(code: Code, next: impl Future<Output = T>) -> Result<T, Problem> {
+    arriving_within(STALLED, code, next).await
+}
+
+async fn arriving_within<T>(time: Duration, code: Code, next: impl Future<Output = T>) -> Result<T, Problem> {
+    tokio::time::timeout(time, next).await.map_err(|_| {
+        Problem::new(code, format!("nothing of the body came for {} s", time.as_secs_f32()))
+            .hint("send it again, without long pauses")
+    })
 }
 
 fn too_large(name: &str, limit: u64) -> Problem {
@@ -213,4 +229,17 @@ async fn unpack(upload: &mut Upload) -> Result<(), Problem> {
 fn invalid_bundle(error: &dyn std::error::Error) -> Problem {
     Problem::new(Code::InvalidBundle, format!("the bundle cannot be used: {error}"))
         .hint("send a zip or a tar.gz of the app's folder, with `app.py` at its top")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_of_which_nothing_comes_any_more_is_given_up() {
+        assert_eq!(arriving(Code::BrokenBody, std::future::ready(7)).await.unwrap(), 7);
+        let problem =
+            arriving_within(Duration::from_millis(20), Code::BrokenBody, std::future::pending::<()>()).await.unwrap_err();
+        assert!(format!("{problem:?}").contains("nothing of the body came for 0.02 s"), "{problem:?}");
+    }
 }

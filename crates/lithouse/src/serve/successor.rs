@@ -110,6 +110,7 @@ impl Successor {
         let mut command = Command::new(&program.path);
         // Its standard input is the conversation, its standard error is ours until it is ready.
         command.args(&program.arguments).env(VARIABLE, "1").stdin(Stdio::from(theirs)).stderr(Stdio::piped());
+        command.envs(lithouse_engine::descriptors::told());
         let mut child = command.spawn().map_err(|source| NotReplaced::Start { program: program.path.clone(), source })?;
         let stderr = child.stderr.take();
         let said = tokio::spawn(async move {

@@ -57,6 +57,32 @@ async fn those_who_wait_for_a_build_share_its_failure_and_its_log() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn environments_are_built_in_the_order_in_which_they_were_asked_for() {
+    let lab = Lab::new();
+    let environments = lab.open_with(|settings| settings.parallel_builds = 1);
+    let (gate, built) = (lab.path("gate").display().to_string(), lab.path("built").display().to_string());
+    let names = ["first", "second", "third", "fourth"];
+    let mut tasks = Vec::new();
+    for name in names {
+        let body = format!("while not os.path.exists({gate:?}): time.sleep(0.01)\nopen({built:?}, 'a').write('{name} ')");
+        let (source, log, environments) = (lab.source_with_package(name, &body), lab.log(name), environments.clone());
+        tasks.push(tokio::spawn(async move { environments.prepare(&source, &log).await.map(|_| ()) }));
+        let words = if name == "first" { "preparing" } else { "waiting for other builds" };
+        super::lab::eventually("it has its place", || {
+            let text = lab.log_text(name);
+            let has_it = text.contains(words) || (name == "first" && text.contains("locking"));
+            if has_it { Ok(()) } else { Err(text) }
+        })
+        .await;
+    }
+    std::fs::write(&gate, "").expect("a file");
+    for task in tasks {
+        task.await.expect("a task").expect("an environment");
+    }
+    assert_eq!(std::fs::read_to_string(&built).expect("a file"), "first second third fourth ");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_more_builds_run_at_a_time_than_are_allowed() {
     let lab = Lab::new();
     let environments = lab.open_with(|settings| settings.parallel_builds = 1);
