@@ -7,10 +7,13 @@
 
 mod files;
 mod follow;
+mod last;
+mod read;
 mod tail;
 mod watch;
 mod write;
 
 pub use follow::follow;
+pub use read::read;
 pub use tail::tail;
 pub use write::{RotatingFile, format_line};

@@ -6,7 +6,8 @@
 
 use axum::Router;
 use axum::routing::{MethodRouter, get};
-use http::HeaderMap;
+use http::header::LOCATION;
+use http::{HeaderMap, StatusCode};
 
 use crate::asset::Asset;
 
@@ -28,6 +29,9 @@ const REDOC: Asset = Asset::packed(SCRIPT, include_bytes!("../assets/docs/redoc.
 pub(crate) fn router<S: Clone + Send + Sync + 'static>(document: &str) -> Router<S> {
     Router::new()
         .route("/openapi.json", serve(Asset::text("application/json", document)))
+        .route("/openapi.json/", to("/openapi.json"))
+        .route("/docs/", to("/docs"))
+        .route("/redoc/", to("/redoc"))
         .route("/docs", serve(Asset::page(DOCS_POLICY, include_str!("docs/docs.html"))))
         .route("/docs/start.js", serve(Asset::text(SCRIPT, include_str!("docs/docs.js"))))
         .route("/docs/swagger-ui-bundle.js", serve(SWAGGER_UI))
@@ -40,4 +44,9 @@ pub(crate) fn router<S: Clone + Send + Sync + 'static>(document: &str) -> Router
 
 fn serve<S: Clone + Send + Sync + 'static>(asset: Asset) -> MethodRouter<S> {
     get(async move |headers: HeaderMap| asset.answer(&headers))
+}
+
+/// What is asked for with a slash behind it is at the path without it. Both may lie beneath somebody else's path.
+fn to<S: Clone + Send + Sync + 'static>(path: &'static str) -> MethodRouter<S> {
+    get(async move || (StatusCode::PERMANENT_REDIRECT, [(LOCATION, format!("..{path}"))]))
 }

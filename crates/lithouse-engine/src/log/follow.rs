@@ -2,20 +2,15 @@
 //! Follows a log as it grows and is rotated: every line once, in order.
 
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use futures_util::Stream;
 use futures_util::stream;
 
 use super::files::{FileId, LogFile, LogFiles};
-use super::tail::last_lines;
+use super::last::{BLOCK_BYTES, beginning_of_last_lines, read_block};
 use super::watch::Watch;
 
-/// The most of old lines that is given at the beginning.
-const TAIL_BYTES: usize = 4 << 20;
-/// How much is given at once.
-const BATCH_BYTES: usize = 64 * 1024;
 /// A line that grows beyond this is given in pieces.
 const LINE_BYTES: usize = 1 << 20;
 
@@ -43,11 +38,8 @@ async fn next(stage: Stage) -> io::Result<(String, Stage)> {
         Stage::Beginning { path, tail } => {
             // The watch comes first, for nothing to happen between the look and it.
             let mut watch = Watch::new(&path);
-            let (follower, old_lines) = blocking(move || Follower::begin(path, tail)).await?;
+            let follower = blocking(move || Follower::begin(path, tail)).await?;
             watch.watch_file(follower.current());
-            if !old_lines.is_empty() {
-                return Ok((old_lines, Stage::Following(Box::new((follower, watch)))));
-            }
             (follower, watch)
         }
     };
@@ -85,21 +77,21 @@ struct Follower {
 }
 
 impl Follower {
-    /// Begins at the end of the last whole line, and gives so many lines before it.
-    fn begin(path: PathBuf, tail: usize) -> io::Result<(Self, String)> {
+    /// Begins so many lines before the end of the last whole line.
+    fn begin(path: PathBuf, tail: usize) -> io::Result<Self> {
         let files = LogFiles::look(&path, |_| false)?;
         let mut ends = Vec::new();
-        let mut position = 0;
         if let Some(newest) = &files.newest {
-            position = end_of_last_line(newest)?;
-            ends.push((&newest.file, position));
+            ends.push((&newest.file, end_of_last_line(newest)?));
         }
         for file in &files.rotated {
             ends.push((&file.file, file.file.metadata()?.len()));
         }
-        let old_lines = last_lines(&ends, tail, TAIL_BYTES)?;
-        let current = files.newest.map(|newest| (newest, position));
-        Ok((Self { path, current, newer: Vec::new(), done: files.rotated, partial: Vec::new() }, old_lines))
+        let beginning = beginning_of_last_lines(&ends, tail, u64::MAX)?;
+        let mut newer: Vec<_> = files.newest.into_iter().chain(files.rotated).collect();
+        let done = newer.split_off(newer.len().min(beginning.file + 1));
+        let current = newer.pop().map(|file| (file, beginning.at));
+        Ok(Self { path, current, newer, done, partial: Vec::new() })
     }
 
     fn current(&self) -> Option<&LogFile> {
@@ -156,16 +148,10 @@ impl Follower {
             *position = 0;
             self.partial.clear();
         }
-        let mut block = vec![0; BATCH_BYTES];
-        let count = loop {
-            match file.file.read_at(&mut block, *position) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                other => break other?,
-            }
-        };
-        *position += count as u64;
-        block.truncate(count);
-        Ok((count > 0).then_some(block))
+        let mut block = Vec::new();
+        read_block(&file.file, &mut block, *position, *position + BLOCK_BYTES)?;
+        *position += block.len() as u64;
+        Ok((!block.is_empty()).then_some(block))
     }
 
     fn whole_lines(&mut self, read: Vec<u8>) -> Option<String> {
@@ -188,16 +174,10 @@ impl Follower {
 /// The position behind the last line break, looked for as far back as a line may reach.
 fn end_of_last_line(file: &LogFile) -> io::Result<u64> {
     let end = file.file.metadata()?.len();
-    let mut position = end;
+    let (mut position, mut block) = (end, Vec::new());
     while position > 0 && end - position < LINE_BYTES as u64 {
-        let start = position.saturating_sub(BATCH_BYTES as u64);
-        let mut block = vec![0; usize::try_from(position - start).unwrap_or_default()];
-        match file.file.read_exact_at(&mut block, start) {
-            Ok(()) => {}
-            // It was truncated this very moment.
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-            Err(error) => return Err(error),
-        }
+        let start = position.saturating_sub(BLOCK_BYTES);
+        read_block(&file.file, &mut block, start, position)?;
         if let Some(at) = block.iter().rposition(|byte| *byte == b'\n') {
             return Ok(start + at as u64 + 1);
         }

@@ -3,12 +3,10 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 use super::files::LogFiles;
-
-const BLOCK_BYTES: u64 = 64 * 1024;
+use super::last::{beginning_of_last_lines, read_block};
 
 /// The last `lines` lines of a log, `max_bytes` at most; empty when there is no log.
 ///
@@ -28,40 +26,19 @@ pub async fn tail(path: PathBuf, lines: usize, max_bytes: usize) -> io::Result<S
 }
 
 /// The last lines of files, youngest first, each counted up to the given end.
-pub(super) fn last_lines(files: &[(&File, u64)], lines: usize, max_bytes: usize) -> io::Result<String> {
-    let mut wanted = Wanted { blocks: Vec::new(), bytes: 0, breaks: 0 };
-    for (file, end) in files {
-        let mut position = *end;
-        while position > 0 && wanted.breaks <= lines && wanted.bytes <= max_bytes {
-            let start = position.saturating_sub(BLOCK_BYTES);
-            let mut block = vec![0; usize::try_from(position - start).unwrap_or_default()];
-            let read = read_at(file, &mut block, start)?;
-            block.truncate(read);
-            // A file that ends within a line, because its writer died, must not run on into the next file.
-            if position == *end && wanted.bytes > 0 && block.last() != Some(&b'\n') {
-                block.push(b'\n');
-            }
-            wanted.push(block);
-            position = start;
+fn last_lines(files: &[(&File, u64)], lines: usize, max_bytes: usize) -> io::Result<String> {
+    let beginning = beginning_of_last_lines(files, lines, max_bytes as u64)?;
+    let (mut bytes, mut block) = (Vec::new(), Vec::new());
+    for (number, (file, end)) in files.iter().enumerate().take(beginning.file + 1).rev() {
+        let start = if number == beginning.file { beginning.at } else { 0 };
+        read_block(file, &mut block, start, *end)?;
+        // A file that ends within a line, because its writer died, must not run on into the next file.
+        if !bytes.is_empty() && !bytes.ends_with(b"\n") && !block.is_empty() {
+            bytes.push(b'\n');
         }
+        bytes.append(&mut block);
     }
-    let bytes: Vec<u8> = wanted.blocks.into_iter().rev().flatten().collect();
     Ok(String::from_utf8_lossy(cut(&bytes, lines, max_bytes)).into_owned())
-}
-
-/// What was read so far, last block first.
-struct Wanted {
-    blocks: Vec<Vec<u8>>,
-    bytes: usize,
-    breaks: usize,
-}
-
-impl Wanted {
-    fn push(&mut self, block: Vec<u8>) {
-        self.bytes += block.len();
-        self.breaks += block.split(|byte| *byte == b'\n').count() - 1;
-        self.blocks.push(block);
-    }
 }
 
 /// The last lines of a text, in so many bytes at most.
@@ -86,20 +63,6 @@ fn cut(text: &[u8], lines: usize, max_bytes: usize) -> &[u8] {
         Some(at) if at + 1 < end.len() => &end[at + 1..],
         _ => end,
     }
-}
-
-/// Reads until the buffer is full or the file ends, which may have been truncated meanwhile.
-fn read_at(file: &File, buffer: &mut [u8], start: u64) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read_at(&mut buffer[filled..], start + filled as u64) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 #[cfg(test)]

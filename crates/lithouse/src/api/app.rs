@@ -2,6 +2,7 @@
 //! Apps: the resource, and what can be done with it.
 
 mod change;
+mod cursor;
 mod limits;
 mod resource;
 mod status;
@@ -12,18 +13,18 @@ use axum::extract::{Multipart, State};
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
 use lithouse_core::app::AppStatus;
-use lithouse_core::id::AppId;
 use lithouse_engine::engine::NewApp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::document::AppName;
 use super::document::problems::{ASKED, OF_APP, SENT, STORED, UPLOADED, WRITTEN, problems};
-use super::extract::{Body, Parameters, Segments};
+use super::extract::{Body, Parameters, Segments, count_if_any};
 use super::problem::{Code, Problem};
 use super::upload::{self, AppUpload, Purpose};
 use super::{Base, Site};
 use change::ChangeRequest;
+use cursor::Cursor;
 pub(super) use resource::AppResource;
 use resource::Uses;
 pub(super) use status::Status;
@@ -33,18 +34,19 @@ pub(super) use status::Status;
 pub(crate) struct AppList {
     apps: Vec<AppResource>,
     /// What to ask for with `after`; null on the last page.
-    #[schema(value_type = Option<String>, required, pattern = "^[0-9a-f]{16}$", example = json!(null))]
-    next: Option<AppId>,
+    #[schema(value_type = Option<String>, required, pattern = r"^[0-9a-f]{1,15}\.[a-z0-9-]{0,63}\.[0-9a-f]{16}$", example = json!(null))]
+    next: Option<Cursor>,
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct Page {
-    /// The id of an app: only those after it are listed.
-    #[param(value_type = Option<String>, pattern = "^[0-9a-f]{16}$")]
-    after: Option<AppId>,
+    /// What an earlier answer told as `next`: only the apps that come after are listed, also where that page's last app is gone.
+    #[param(value_type = Option<String>, pattern = r"^[0-9a-f]{1,15}\.[a-z0-9-]{0,63}\.[0-9a-f]{16}$")]
+    after: Option<Cursor>,
     /// How many apps a page has, from 1 to 1,000; 1,000 by default. What lies outside counts as the nearest of them.
+    #[serde(default, deserialize_with = "count_if_any")]
     limit: Option<usize>,
 }
 
@@ -63,18 +65,10 @@ pub(crate) async fn list(
     Parameters(page): Parameters<Page>,
 ) -> Result<Json<AppList>, Problem> {
     let all = site.engine.apps();
-    let first = match &page.after {
-        Some(after) => {
-            1 + all
-                .iter()
-                .position(|view| view.id == *after)
-                .ok_or_else(|| Problem::new(Code::InvalidParameter, "`after` names no app; use `next` of an earlier answer"))?
-        }
-        None => 0,
-    };
+    let first = page.after.map_or(0, |after| all.partition_point(|view| Cursor::of(view) <= after));
     let limit = page.limit.unwrap_or(PAGE).clamp(1, PAGE);
     let shown: Vec<_> = all.iter().skip(first).take(limit).collect();
-    let next = (first + shown.len() < all.len()).then(|| shown.last().map(|view| view.id.clone())).flatten();
+    let next = (first + shown.len() < all.len()).then(|| shown.last().map(|view| Cursor::of(view))).flatten();
     let uses = Uses::of(&site.engine, shown.iter().filter_map(|view| view.pid).collect()).await;
     let mut apps = Vec::with_capacity(shown.len());
     for view in shown {

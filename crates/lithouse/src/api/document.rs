@@ -6,14 +6,17 @@
 //! answers derive `ToSchema` or `IntoParams`; their doc comments are the descriptions. What all operations have in common is added
 //! here.
 
+mod links;
 pub(super) mod problems;
 
 use serde::Deserialize;
+use utoipa::openapi::encoding::Encoding;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Components, Ref, RefOr};
 use utoipa::{IntoParams, OpenApi, PartialSchema};
 
 use super::problem::ProblemDocument;
+use super::upload;
 use problems::text;
 
 /// Which app.
@@ -22,6 +25,7 @@ use problems::text;
 #[expect(dead_code, reason = "it is only looked at for its documentation; handlers take it with other segments of the path")]
 pub(super) struct AppName {
     /// The app's id or key.
+    #[param(pattern = "^[a-z0-9][a-z0-9-]*$", max_length = 63, example = "sales")]
     app: String,
 }
 
@@ -34,6 +38,7 @@ pub(super) struct AppName {
             and so are unknown parameters where an operation has any. Errors are problem documents (RFC 9457) with a stable `code`. Objects in answers may get further fields, and enumerations \
             further values.",
     ),
+    servers((url = "/", description = "The server that this document comes from")),
     tags(
         (name = "apps", description = "What is deployed, and what it does"),
         (name = "releases", description = "The sets of files an app has had"),
@@ -56,7 +61,11 @@ pub(super) fn finish(mut document: utoipa::openapi::OpenApi) -> String {
     components.schemas.insert("Problem".to_owned(), ProblemDocument::schema());
     components.headers.insert("RequestId".to_owned(), text("Names the request in the server's logs").into());
     for (path, mut item) in std::mem::take(&mut document.paths.paths) {
-        operations(&mut item).for_each(add_request_id);
+        operations(&mut item).for_each(|operation| {
+            add_request_id(operation);
+            add_encodings(operation);
+            links::add(operation);
+        });
         // The router tells a segment that takes slashes by a star, which the document's templates do not have.
         document.paths.paths.insert(path.replace("{*", "{"), item);
     }
@@ -73,6 +82,17 @@ fn add_request_id(operation: &mut Operation) {
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
             response.headers.insert("X-Request-Id".to_owned(), RefOr::Ref(Ref::new("#/components/headers/RequestId")));
+        }
+    }
+}
+
+/// What the parts of a form hold.
+fn add_encodings(operation: &mut Operation) {
+    if let Some(RefOr::T(body)) = &mut operation.request_body
+        && let Some(RefOr::T(form)) = body.content.get_mut("multipart/form-data")
+    {
+        for (name, kinds) in upload::PARTS {
+            form.encoding.insert(name.to_owned(), Encoding::builder().content_type(Some(kinds)).build());
         }
     }
 }

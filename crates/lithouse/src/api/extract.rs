@@ -3,6 +3,7 @@
 
 mod body;
 mod controller;
+mod count;
 mod object;
 
 use std::error::Error;
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::problem::{Code, Problem};
 pub(super) use controller::Controller;
+pub(super) use count::{count, count_if_any};
 pub(super) use object::Object;
 
 /// A JSON body.

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -17,15 +18,15 @@ use utoipa::{IntoParams, ToSchema};
 use super::Site;
 use super::document::AppName;
 use super::document::problems::{ASKED, OF_APP, problems};
-use super::extract::{Parameters, Segments};
+use super::extract::{Parameters, Segments, count};
 use super::problem::{Code, Problem, disk};
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct Wanted {
-    /// How many of the last lines; at most 100,000 lines and 16 MiB are told.
-    #[serde(default = "default_tail")]
+    /// How many of the last lines.
+    #[serde(default = "default_tail", deserialize_with = "count")]
     #[param(default = 200)]
     tail: usize,
     /// Which log.
@@ -52,9 +53,6 @@ fn default_tail() -> usize {
     200
 }
 
-const MOST_LINES: usize = 100_000;
-const MOST_BYTES: usize = 16 << 20;
-
 problems!(Reading: ASKED, OF_APP, [Code::InvalidParameter]);
 /// Read a log
 ///
@@ -80,9 +78,8 @@ pub(super) async fn read(
         Stream::Build => LogStream::Build,
     };
     let path = site.engine.log(&view, stream);
-    let tail = wanted.tail.min(MOST_LINES);
     if wanted.follow {
-        let events = log::follow(path, tail).filter_map(async |lines| {
+        let events = log::follow(path, wanted.tail).filter_map(async |lines| {
             let lines = lines.inspect_err(|error| tracing::warn!(error = %error, "a log could not be followed")).ok()?;
             Some(Ok::<_, Infallible>(Event::default().data(lines.trim_end_matches('\n'))))
         });
@@ -90,7 +87,7 @@ pub(super) async fn read(
         let events = events.take_until(site.engine.gone(&view.id));
         return Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response());
     }
-    let text = log::tail(path, tail, MOST_BYTES).await.map_err(|error| disk(&error, &error))?;
+    let text = log::read(path, wanted.tail).await.map_err(|error| disk(&error, &error))?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, text).into_response())
+    Ok((headers, Body::from_stream(text)).into_response())
 }

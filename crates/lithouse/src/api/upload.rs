@@ -19,7 +19,7 @@ use tokio::io::AsyncWriteExt;
 use super::problem::{Code, Problem, disk};
 use crate::plain::{self, LONGEST_DESCRIPTION, LONGEST_NAME};
 
-pub(super) use schema::{AppUpload, ReleaseUpload};
+pub(super) use schema::{AppUpload, PARTS, ReleaseUpload};
 
 const LARGEST_REQUIREMENTS: u64 = 1 << 20;
 const LARGEST_SCRIPT: u64 = 16 << 20;

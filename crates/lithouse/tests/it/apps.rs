@@ -80,8 +80,9 @@ fn apps_are_listed_found_by_key_renamed_and_described() {
     let ids: Vec<_> = list["apps"].as_array().unwrap().iter().map(|app| app["app_id"].as_str().unwrap()).collect();
     assert_eq!(ids, [&id, &other]);
     let page = server.get("/api/apps?limit=1").json();
-    assert_eq!((&page["apps"][0]["app_id"], &page["next"]), (&json!(id), &json!(id)));
-    let rest = server.get(&format!("/api/apps?after={id}")).json();
+    assert_eq!(page["apps"][0]["app_id"], id);
+    let after = page["next"].as_str().unwrap();
+    let rest = server.get(&format!("/api/apps?after={after}")).json();
     assert_eq!((&rest["apps"][0]["app_id"], &rest["next"]), (&json!(other), &json!(null)));
 
     let app = server.app("sales");
@@ -119,6 +120,23 @@ fn apps_are_listed_found_by_key_renamed_and_described() {
     server.patch("/api/apps/sales", &json!({"name": "a\u{202e}b"})).expect_problem(400, "invalid_name");
     server.patch("/api/apps/sales", &json!({"description": "a\0b"})).expect_problem(400, "invalid_description");
     assert!(server.get("/").expect(200).text().contains("Sales 2026"));
+}
+
+#[test]
+fn a_page_follows_an_app_that_was_deleted_in_between_and_any_number_is_a_limit() {
+    let server = Server::start_without_environments();
+    let ids: Vec<String> = ["a", "b", "c"].map(|key| server.create(Form::app("six\n", HELLO).text("key", key))).into();
+    let page = server.get("/api/apps?limit=2").expect(200).json();
+    let after = page["next"].as_str().unwrap();
+    server.delete(&format!("/api/apps/{}", ids[1])).expect(204);
+    let many = "9".repeat(40);
+    let rest = server.get(&format!("/api/apps?after={after}&limit={many}")).expect(200).json();
+    assert_eq!((&rest["apps"][0]["app_id"], rest["apps"].as_array().unwrap().len()), (&json!(ids[2]), 1));
+    server.get(&format!("/api/apps/a/logs?tail={many}")).expect(200);
+    for after in ["b", &ids[0], "..", ""] {
+        let problem = server.get(&format!("/api/apps?after={after}")).expect_problem(400, "invalid_parameter");
+        assert_eq!(problem["detail"], "the parameter `after`: not a cursor; use `next` of an earlier answer as it is");
+    }
 }
 
 #[test]

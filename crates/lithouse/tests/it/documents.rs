@@ -74,6 +74,16 @@ fn the_pages_are_made_of_our_own_files_and_may_ask_nobody_else() {
 }
 
 #[test]
+fn a_slash_behind_a_document_leads_to_it() {
+    let server = Server::start_without_environments();
+    for path in PAGES.into_iter().chain(["/openapi.json"]) {
+        let answer = server.get(&format!("{path}/")).expect(308);
+        // From there it leads to the same whatever lies before it.
+        assert_eq!(answer.headers["location"], format!("..{path}"), "{path}/");
+    }
+}
+
+#[test]
 fn the_documents_are_compressed_for_whoever_takes_it_and_not_sent_twice() {
     let server = Server::start_without_environments();
     for path in PAGES.into_iter().chain(["/openapi.json", "/docs/swagger-ui-bundle.js", "/redoc/redoc.standalone.js"]) {

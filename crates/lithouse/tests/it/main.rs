@@ -25,3 +25,4 @@ mod server;
 mod snapshot;
 mod snippets;
 mod store_of_envs;
+mod streaming;

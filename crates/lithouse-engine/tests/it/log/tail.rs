@@ -2,8 +2,10 @@
 //! The end of a log.
 
 use std::fs;
+use std::path::PathBuf;
 
-use lithouse_engine::log::tail;
+use futures_util::StreamExt;
+use lithouse_engine::log::{read, tail};
 
 use super::{LogFolder, numbered};
 
@@ -80,5 +82,27 @@ async fn every_number_of_lines_is_what_a_plain_reading_gives() {
     for lines in (0..=410).step_by(3) {
         let expected = all[all.len().saturating_sub(lines)..].concat();
         assert!(tail(log.path(), lines, PLENTY).await.expect("no error") == expected, "{lines} lines");
+        assert!(pieces(log.path(), lines).await == expected, "{lines} lines in pieces");
+    }
+}
+
+/// All that is given in pieces.
+async fn pieces(path: PathBuf, lines: usize) -> String {
+    let stream = read(path, lines).await.expect("no error");
+    stream.map(|piece| piece.expect("no error")).collect::<Vec<_>>().await.concat()
+}
+
+#[tokio::test]
+async fn pieces_split_no_character_and_run_no_line_into_another() {
+    let log = LogFolder::new();
+    assert_eq!(pieces(log.path(), 10).await, "");
+    // Three bytes a character, so that they stand across the blocks that are read.
+    fs::write(log.rotated(1), "…".repeat(70_000)).expect("written");
+    fs::write(log.path(), [&b"caf\xe9\n"[..], "…".repeat(50_000).as_bytes(), b"\xe2\x80"].concat()).expect("written");
+    let whole = format!("{}\ncaf\u{fffd}\n{}\u{fffd}", "…".repeat(70_000), "…".repeat(50_000));
+    assert!(pieces(log.path(), 10).await == whole);
+    for (lines, before) in [(0, 3), (1, 2), (2, 1), (3, 0)] {
+        let expected: String = whole.split_inclusive('\n').skip(before).collect();
+        assert!(pieces(log.path(), lines).await == expected, "{lines} lines");
     }
 }

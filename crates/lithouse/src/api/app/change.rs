@@ -17,15 +17,15 @@ use crate::api::upload;
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "description": "What sold, by month", "env": { "REGION": "north" } }))]
 pub(crate) struct ChangeRequest {
-    /// The name for people: one line.
+    /// The name for people: one line, without characters that turn the direction of writing.
     #[schema(
         min_length = 1,
         max_length = 200,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$"
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*[^\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069][^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$"
     )]
     name: Option<String>,
-    /// What it is for.
-    #[schema(max_length = 10_000)]
+    /// What it is for, without control characters but tabs and line breaks.
+    #[schema(max_length = 10_000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$")]
     description: Option<String>,
     #[schema(schema_with = variables)]
     env: Option<BTreeMap<String, String>>,

@@ -25,17 +25,22 @@ struct AppFields {
     /// The name in URLs and on the command line. It must not be 16 hexadecimal digits, and cannot be changed.
     #[schema(nullable = false, pattern = "^(?![0-9a-f]{16}$)[a-z0-9][a-z0-9-]*$", max_length = 63, example = "sales")]
     key: Option<String>,
-    /// The name for people: one line.
+    /// The name for people: one line, without characters that turn the direction of writing.
     #[schema(
         nullable = false,
         min_length = 1,
         max_length = 200,
-        pattern = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$",
+        pattern = r"^[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*[^\s\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069][^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$",
         example = "Sales"
     )]
     name: Option<String>,
-    /// What it is for.
-    #[schema(nullable = false, max_length = 10_000, example = "What sold, by month")]
+    /// What it is for, without control characters but tabs and line breaks.
+    #[schema(
+        nullable = false,
+        max_length = 10_000,
+        pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$",
+        example = "What sold, by month"
+    )]
     description: Option<String>,
 }
 
@@ -53,6 +58,13 @@ struct ReleaseFields {
     #[schema(value_type = Option<String>, nullable = false, format = Binary)]
     bundle: Option<Vec<u8>>,
 }
+
+/// What the files of a form are. What a client says of them is not looked at.
+pub(in crate::api) const PARTS: [(&str, &str); 3] = [
+    ("requirements", "text/plain"),
+    ("app", "text/x-python"),
+    ("bundle", "application/zip, application/gzip, application/x-tar"),
+];
 
 /// The form of a new app.
 pub(in crate::api) struct AppUpload;
