@@ -70,6 +70,7 @@ pub(crate) fn said(level: Level, text: &str) -> String {
     if FORMAT.get() != Some(&LogFormat::Json) || background::is_wanted() {
         return text.to_owned();
     }
+    let (level, text) = text.strip_prefix("warning: ").map_or((level, text), |text| (Level::WARN, text));
     let mut line = String::new();
     let lines = Lines { format: LogFormat::Json, has_colour: false, has_target: true };
     // Writing to a string cannot fail.

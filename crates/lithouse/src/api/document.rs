@@ -13,7 +13,7 @@ use serde::Deserialize;
 use utoipa::openapi::encoding::Encoding;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::{Components, Ref, RefOr};
-use utoipa::{IntoParams, OpenApi, PartialSchema};
+use utoipa::{IntoParams, OpenApi, PartialSchema, ToSchema};
 
 use super::problem::ProblemDocument;
 use super::upload;
@@ -27,6 +27,16 @@ pub(super) struct AppName {
     /// The app's id or key.
     #[param(pattern = "^[a-z0-9][a-z0-9-]*$", max_length = 63, example = "sales")]
     app: String,
+}
+
+/// One server-sent event.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it is only looked at for its documentation")]
+pub(super) struct ServerSentEvent {
+    /// What kind it is.
+    event: String,
+    /// What it tells; several lines of `data` where that has several.
+    data: String,
 }
 
 #[derive(OpenApi)]

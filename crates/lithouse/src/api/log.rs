@@ -16,8 +16,8 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::Site;
-use super::document::AppName;
 use super::document::problems::{ASKED, OF_APP, problems};
+use super::document::{AppName, ServerSentEvent};
 use super::extract::{Parameters, Segments, count};
 use super::problem::{Code, Problem, disk};
 
@@ -63,7 +63,7 @@ problems!(Reading: ASKED, OF_APP, [Code::InvalidParameter]);
     params(AppName, Wanted),
     responses(
         (status = OK, description = "Its lines: as text, or as server-sent events with `follow=true`",
-            content((String = "text/plain"), (String = "text/event-stream"))),
+            content((String = "text/plain"), (ServerSentEvent = "text/event-stream"))),
         Reading,
     ),
 )]

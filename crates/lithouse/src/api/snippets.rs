@@ -15,6 +15,7 @@ use lithouse_engine::snippets::{Issue, Snippets, Template};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::document::ServerSentEvent;
 use super::document::problems::{ASKED, SENT, WRITTEN, problems};
 use super::extract::Body;
 use super::problem::{Code, Problem};
@@ -59,7 +60,7 @@ problems!(Running: ASKED, WRITTEN, SENT, [
     request_body = RunRequest,
     responses(
         (status = OK, description = "How it ended, and what came of it", 
-            content((RunAnswer = "application/json"), (String = "text/event-stream"))),
+            content((RunAnswer = "application/json"), (ServerSentEvent = "text/event-stream"))),
         Running,
     ),
 )]

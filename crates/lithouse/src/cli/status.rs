@@ -12,7 +12,7 @@ use super::apps;
 use super::client::{Client, ClientError};
 use super::failure::Failure;
 use super::output::{self, Cell, Moment, Table, age};
-use super::resource::Server;
+use super::resource::{Health, Server};
 
 /// What is told.
 #[derive(Debug, Args)]
@@ -43,6 +43,11 @@ async fn all(client: &Client, json: bool) -> Result<(), Failure> {
     if let Ok(Ok(server)) = client.get("/api/server").await.map(|answer| answer.as_resource::<Server>()) {
         output::note(&output::plain(&in_a_line(&server)));
         compare(&server);
+    }
+    if let Ok(Ok(health)) = client.get("/health").await.map(|answer| answer.as_resource::<Health>()) {
+        for reason in &health.reasons {
+            output::note(&output::plain(&format!("degraded: {reason}")));
+        }
     }
     apps::tell(&pages, apps::Columns::All)
 }

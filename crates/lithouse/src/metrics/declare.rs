@@ -107,7 +107,7 @@ metrics! {
     PROCESS_CPU: Counter "process_cpu_seconds_total" [];
     /// Descriptors that the server has open.
     PROCESS_OPEN_FDS: Gauge "process_open_fds" [];
-    /// Descriptors that the server may have open.
+    /// Descriptors that the server may have open; absent where there is no limit.
     PROCESS_MAX_FDS: Gauge "process_max_fds" [];
     /// Resident memory of the server.
     PROCESS_RESIDENT: Gauge "process_resident_memory_bytes" [];

@@ -15,7 +15,9 @@ pub(super) fn collect(page: &mut Page) {
         // One of them is the list itself.
         page.one(&declare::PROCESS_OPEN_FDS, as_float(entries.count().saturating_sub(1) as u64));
     }
-    page.one(&declare::PROCESS_MAX_FDS, getrlimit(Resource::Nofile).current.map_or(f64::INFINITY, as_float));
+    if let Some(most) = getrlimit(Resource::Nofile).current {
+        page.one(&declare::PROCESS_MAX_FDS, as_float(most));
+    }
     page.one(&declare::PROCESS_RESIDENT, as_float(stat.pages * rustix::param::page_size() as u64));
     page.one(&declare::PROCESS_VIRTUAL, as_float(stat.virtual_bytes));
     page.one(&declare::PROCESS_THREADS, as_float(stat.threads));

@@ -106,6 +106,8 @@ fn a_database_that_another_program_holds_is_told_until_it_lets_go() {
     let said = server.command().arg("healthcheck").output().unwrap();
     assert_eq!((said.status.code(), &said.stdout[..]), (Some(0), &b"degraded\n"[..]));
     assert!(String::from_utf8_lossy(&said.stderr).contains("held by another program"), "{said:?}");
+    let said = server.command().arg("status").output().unwrap();
+    assert!(String::from_utf8_lossy(&said.stderr).contains("degraded: the database is held"), "{said:?}");
     drop(holder.stdin.take());
     holder.wait().unwrap();
     server.up_again("database");

@@ -59,7 +59,10 @@ fn limits_that_are_none_are_refused_and_null_takes_one_away() {
         let problem = limits(wrong.clone()).expect_problem(400, code);
         assert!(code != "invalid_limit" || problem["hint"] == "null takes the limit away", "{wrong} {problem}");
     }
-    limits(json!({"cpu": 1.5, "open_files": 1024})).expect(200);
+    limits(json!({"cpu": 1.5, "open_files": 1024.0})).expect(200);
+    for wrong in [json!([null, null]), json!({"open_files": 1024.5}), json!({"memory": -1}), json!({"memory": 1e30})] {
+        limits(wrong).expect_problem(400, "invalid_field");
+    }
     let after = limits(json!({"cpu": null})).expect(200).json();
     assert_eq!(after["limits"], json!({"memory": null, "cpu": null, "processes": null, "open_files": 1024}));
     assert_eq!(server.patch(&path, &json!({"name": "Hello"})).expect(200).json()["limits"], after["limits"]);

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{Object, ObjectBuilder, SchemaType, Type};
 
 use super::limits::LimitsRequest;
+use crate::api::extract;
 use crate::api::problem::{Code, Problem};
 use crate::api::upload;
 
@@ -25,13 +26,14 @@ pub(crate) struct ChangeRequest {
     )]
     name: Option<String>,
     /// What it is for, without control characters but tabs and line breaks.
-    #[schema(max_length = 10_000, pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$")]
+    #[schema(max_length = 10_000, pattern = r"^(?![\s\S]*[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069])")]
     description: Option<String>,
     #[schema(schema_with = variables)]
     env: Option<BTreeMap<String, String>>,
     /// Whether a crash is followed by a restart.
     restart_on_crash: Option<bool>,
-    limits: Option<LimitsRequest>,
+    #[schema(value_type = Option<LimitsRequest>)]
+    limits: Option<extract::Object<LimitsRequest>>,
 }
 
 impl ChangeRequest {
@@ -46,7 +48,7 @@ impl ChangeRequest {
         if let Some(env) = &self.env {
             check_env(env)?;
         }
-        let limits = self.limits.map(LimitsRequest::checked).transpose()?;
+        let limits = self.limits.map(|extract::Object(limits)| limits.checked()).transpose()?;
         let Self { name, description, env, restart_on_crash, .. } = self;
         Ok(Change { name, description, env, restart_on_crash, limits })
     }

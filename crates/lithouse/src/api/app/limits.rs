@@ -3,10 +3,13 @@
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
 use lithouse_core::limits::{Cores, LEAST_MEMORY, LEAST_OPEN_FILES, LEAST_PROCESSES, Limits, MOST_OPEN_FILES, MOST_PROCESSES};
 use lithouse_engine::app::{LimitChange, LimitsChange};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 use utoipa::ToSchema;
 
 use crate::api::problem::{Code, Problem};
@@ -42,7 +45,7 @@ impl From<Limits> for LimitsResource {
 #[schema(example = json!({ "memory": 1_000_000_000, "cpu": null }))]
 pub(super) struct LimitsRequest {
     /// Memory, in bytes.
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(value_type = Option<u64>, minimum = 16_000_000, maximum = 9_223_372_036_854_775_807_u64)]
     memory: LimitChange<u64>,
     /// Processor time, in cores.
@@ -50,11 +53,11 @@ pub(super) struct LimitsRequest {
     #[schema(value_type = Option<f64>, minimum = 0.01, maximum = 1024)]
     cpu: LimitChange<f64>,
     /// Processes and threads.
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(value_type = Option<u32>, minimum = 4, maximum = 4_194_304)]
     processes: LimitChange<u32>,
     /// Open files and connections of each process, from its next start.
-    #[serde(default, deserialize_with = "said")]
+    #[serde(default, deserialize_with = "whole")]
     #[schema(value_type = Option<u32>, minimum = 32, maximum = 1_048_576)]
     open_files: LimitChange<u32>,
 }
@@ -62,6 +65,16 @@ pub(super) struct LimitsRequest {
 /// Tells null from what is left out.
 fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<LimitChange<T>, D::Error> {
     Ok(Option::deserialize(deserializer)?.map_or(LimitChange::Lift, LimitChange::Set))
+}
+
+/// The same for a number of things, which JSON may write as `64.0` too.
+fn whole<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<LimitChange<T>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(LimitChange::Lift) };
+    let text = match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{float:.0}"),
+        _ => number.to_string(),
+    };
+    text.parse().map(LimitChange::Set).map_err(|_| D::Error::custom(format!("`{number}` is not a number of something")))
 }
 
 impl LimitsRequest {

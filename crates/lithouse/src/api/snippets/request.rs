@@ -38,10 +38,19 @@ pub(in crate::api) struct RunRequest {
 #[serde(deny_unknown_fields)]
 pub(super) struct InputFile {
     /// Its path in the working folder, with `/` between its parts: relative, without `..`, 255 bytes and 4 levels at most.
-    #[schema(max_length = 255, example = "data/sales.csv")]
+    #[schema(
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f\x7f-\x9f]+(?:/(?!\.{1,2}(?:/|$))[^/\\\x00-\x1f\x7f-\x9f]+){0,3}$",
+        example = "data/sales.csv"
+    )]
     name: String,
     /// Its content in base64: the standard alphabet with padding, in one line.
-    #[schema(content_encoding = "base64", example = "YSxiCjEsMgo=")]
+    #[schema(
+        content_encoding = "base64",
+        pattern = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+        example = "YSxiCjEsMgo="
+    )]
     data: String,
 }
 

@@ -38,7 +38,7 @@ struct AppFields {
     #[schema(
         nullable = false,
         max_length = 10_000,
-        pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]*$",
+        pattern = r"^(?![\s\S]*[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069])",
         example = "What sold, by month"
     )]
     description: Option<String>,
