@@ -148,6 +148,7 @@ struct Shared {
     settings: Settings,
     uv: UvTool,
     python: Mutex<Option<Interpreter>>,
+    lockings: Semaphore,
     permits: Semaphore,
     slots: Slots,
     recent: RecentLocks,
@@ -165,13 +166,15 @@ impl Environments {
             }
         }
         let uv = UvTool::new(settings.uv.clone(), &home.tools());
-        let permits = Semaphore::new(settings.parallel_builds.max(1));
+        let parallel = || Semaphore::new(settings.parallel_builds.max(1));
+        let (lockings, permits) = (parallel(), parallel());
         Ok(Self {
             shared: Arc::new(Shared {
                 home,
                 settings,
                 uv,
                 python: Mutex::default(),
+                lockings,
                 permits,
                 slots: Slots::default(),
                 recent: RecentLocks::default(),

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -64,9 +64,10 @@ impl Preparation {
         let started = Instant::now();
         let scratch = Scratch::new(&self.shared.home.tmp())?;
         let counts = &self.shared.counts;
-        // Locking may run build scripts, so it counts as a build.
-        let permit = self.permit().await?;
+        // Locking may run build scripts, so it is bounded too; but whose environment is there already waits for no build.
+        let permit = self.permit(&self.shared.lockings).await?;
         let plan = self.plan(&scratch).await.inspect_err(|error| counts.failed(error))?;
+        drop(permit);
         let slot = self.shared.slots.hold(&plan.key);
         let _following = slot.follow(self.log.clone());
         let failed_before = slot.failed_builds();
@@ -74,14 +75,11 @@ impl Preparation {
             self.log.write(&format!("environment `{}` is built already", plan.key));
             return Ok(found);
         }
-        let (_turn, permit) = if let Ok(turn) = slot.turn.try_lock() {
-            // Who came first is also done first: it does not wait again behind those that lock.
-            (turn, Some(permit))
+        let _turn = if let Ok(turn) = slot.turn.try_lock() {
+            turn
         } else {
-            // Whoever builds it has a permit of its own or waits for one, which must not be this.
-            drop(permit);
             self.log.write(&format!("environment `{}` is being built for somebody else; waiting for it", plan.key));
-            (self.unless_cancelled(slot.turn.lock()).await?, None)
+            self.unless_cancelled(slot.turn.lock()).await?
         };
         // Whoever had the turn before may have settled it.
         if let Some(found) = self.shared.find(&plan.key) {
@@ -90,10 +88,7 @@ impl Preparation {
         if let Some(error) = slot.failure_since(failed_before) {
             return Err(error);
         }
-        let _permit = match permit {
-            Some(permit) => permit,
-            None => self.permit().await?,
-        };
+        let _permit = self.permit(&self.shared.permits).await?;
         self.build(&plan, &slot, &scratch).await.inspect_err(|error| counts.failed(error))?;
         counts.succeeded();
         slot.tell(&format!("environment `{}` is complete after {:.1} s", plan.key, started.elapsed().as_secs_f64()));
@@ -162,8 +157,7 @@ impl Preparation {
         Runner { guard: &settings.guard, timeout, deadline: Instant::now() + timeout, cancelled: &self.cancelled, log }
     }
 
-    async fn permit(&self) -> Result<SemaphorePermit<'_>, PrepareError> {
-        let permits = &self.shared.permits;
+    async fn permit<'a>(&self, permits: &'a Semaphore) -> Result<SemaphorePermit<'a>, PrepareError> {
         let Ok(permit) = permits.try_acquire() else {
             self.log.write("waiting for other builds to end");
             (self.told.0)(Turn::Waits);
