@@ -93,8 +93,13 @@ fn a_build_whose_server_and_guard_are_killed_at_once_is_ended_by_the_next_start(
     assert!(server.said().contains("processes of a build were left behind"), "{}", server.said());
     process_of_build(&server, "uv");
     server.delete(&format!("/api/apps/{app}")).expect(204);
-    // The app is gone at once, and its build within moments.
+    // The app is gone at once, and its build within moments, with its folder last of all.
     wait_until_no_build(&server);
+    let tmp = server.data().join("tmp");
+    wait_until_blocking("the folder of the build is gone", PATIENCE, || {
+        let left = std::fs::read_dir(&tmp).unwrap().flatten().map(|entry| entry.file_name()).collect::<Vec<_>>();
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
     check_nothing_is_left(&server);
 }
 
