@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What goes wrong on real machines: killed and stopped processes, clocks that jump, disks that are full, databases that are damaged.
 
-mod clients;
+pub(crate) mod clients;
 mod clock;
 mod database;
 pub(crate) mod disks;
-mod leftovers;
+pub(crate) mod leftovers;
 mod logs;
 mod many;
 pub(crate) mod processes;
-mod promises;
-mod rounds;
+pub(crate) mod promises;
+pub(crate) mod rounds;

@@ -13,6 +13,7 @@ mod documents;
 mod doors;
 mod faults;
 mod form;
+mod hard_times;
 mod health;
 mod keeper;
 mod life;

@@ -28,6 +28,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(240);
 pub(crate) struct Server {
     folder: TempDir,
     args: Vec<String>,
+    /// Where the data folder lies in the folder.
+    data_at: String,
     running: Option<Running>,
     /// Spares each server the fetching of its own uv.
     uv: Option<PathBuf>,
@@ -113,6 +115,13 @@ impl Server {
         server
     }
 
+    /// A server that is not started yet, whose data folder lies at this path in its folder.
+    pub(crate) fn prepare_in(data: &str) -> Self {
+        let mut server = Self::prepare_with_uv(&[]);
+        server.data_at = data.to_owned();
+        server
+    }
+
     /// A server that is not started yet.
     pub(crate) fn prepare(args: &[&str]) -> Self {
         let agent = Agent::config_builder()
@@ -122,11 +131,11 @@ impl Server {
             .build()
             .new_agent();
         let args = args.iter().map(ToString::to_string).collect();
-        Self { folder: tempfile::tempdir().unwrap(), args, running: None, uv: None, agent }
+        Self { folder: tempfile::tempdir().unwrap(), args, data_at: "data".to_owned(), running: None, uv: None, agent }
     }
 
     pub(crate) fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.folder.path().join(&self.data_at)
     }
 
     /// A folder beside the data folder, for the test's own files.

@@ -13,7 +13,9 @@ use lithouse_testkit::wait_until_blocking;
 use serde_json::json;
 
 use crate::form::Form;
+use crate::hard_times::told::Told;
 use crate::server::{HELLO, PATIENCE, Server, is_alive};
+use crate::snapshot::assert_frozen;
 
 /// Needs no build to be accepted, and none to be stopped.
 fn app(key: &str) -> Form {
@@ -50,7 +52,26 @@ fn assert_refused(server: &Server, words: &[&str]) {
         assert!(said.contains(word), "no {word:?} in {said}");
     }
     assert_eq!(said.lines().count(), 2, "{said}");
+    let mut told = Told::new(server);
+    told.hide(env!("CARGO_PKG_VERSION"), "VERSION");
+    for line in said.lines() {
+        // Which page it was is told in SQLite's words.
+        let (line, what) = line.split_once("is damaged: ").unwrap_or((line, ""));
+        let what = if what.starts_with("file is not") || what.is_empty() { what } else { "…" };
+        told.line(&without_day(&format!("{line}{}{what}", if what.is_empty() { "" } else { "is damaged: " })));
+    }
+    // One such start a test.
+    let test = std::thread::current().name().unwrap().rsplit("::").next().unwrap().to_owned();
+    assert_frozen(&format!("hard-times/database/{test}.txt"), told.text());
     assert!(fs::read(&path).ok() == before, "the database was touched");
+}
+
+/// A text in which the day and the time of a copy may stand.
+fn without_day(text: &str) -> String {
+    match text.split_once(" of 20") {
+        Some((before, after)) => format!("{before} of DAY{}", after.split_once(" UTC").map_or("", |(_, rest)| rest)),
+        None => text.to_owned(),
+    }
 }
 
 /// Does what the hint says.

@@ -10,7 +10,9 @@ use serde_json::json;
 
 use super::clients::number_in;
 use crate::form::Form;
+use crate::hard_times::told::Told;
 use crate::server::{HELLO, PATIENCE, STREAMLIT, Server, signal};
+use crate::snapshot::assert_frozen;
 
 /// A small file system of its own, taken away again whatever the test did.
 pub(crate) struct Disk(PathBuf);
@@ -34,6 +36,13 @@ impl Disk {
             let filled = Command::new("dd").args(["if=/dev/zero", size, "oflag=append", "conv=notrunc", &ballast]).output();
             assert!(!filled.unwrap().status.success(), "the disk is not full");
         }
+    }
+
+    /// Makes it this large.
+    pub(crate) fn resize(&self, mebibytes: u32) {
+        let option = format!("remount,size={mebibytes}m");
+        let resized = Command::new("mount").args(["-o", &option]).arg(&self.0).status().unwrap();
+        assert!(resized.success());
     }
 
     pub(crate) fn make_room(&self) {
@@ -82,11 +91,13 @@ fn on_a_full_disk_every_wish_is_answered_nothing_is_half_done_and_room_is_enough
     let before = (std::fs::read_dir(folder.join("releases")).unwrap().count(), server.app(&app));
     disk.fill();
     let large = format!("# {}\n{HELLO}", "x".repeat(1 << 20));
-    server.post_form("/api/apps", Form::app("six\n", &large)).expect_problem(507, "disk_full");
-    let problem =
-        server.post_form(&format!("/api/apps/{app}/releases"), Form::app("six\n", &large)).expect_problem(507, "disk_full");
-    assert!(problem["hint"].as_str().unwrap().contains("free some space"), "{problem}");
-    server.put(&format!("/api/apps/{app}/files/app.py"), large.as_bytes()).expect_problem(507, "disk_full");
+    let mut told = Told::new(&server);
+    told.answer("POST /api/apps", &server.post_form("/api/apps", Form::app("six\n", &large)).expect(507));
+    let released = server.post_form(&format!("/api/apps/{app}/releases"), Form::app("six\n", &large)).expect(507);
+    told.answer("POST /api/apps/ID/releases", &released);
+    let edited = server.put(&format!("/api/apps/{app}/files/app.py"), large.as_bytes()).expect(507);
+    told.answer("PUT /api/apps/ID/files/app.py", &edited);
+    assert_frozen("hard-times/disk-full.txt", told.text());
     // Small ones may find the last bytes of the database's log; whatever is answered, it is done or not done.
     for _ in 0..40 {
         let patched = server.patch(&format!("/api/apps/{app}"), &json!({"description": "x".repeat(1000)}));
@@ -126,15 +137,16 @@ fn on_a_read_only_disk_wishes_are_refused_with_that_reason_and_apps_go_on() {
     let app = server.create(Form::app("no-such-package-lithouse-42\n", HELLO));
     server.wait_for_status(&app, "failed");
     let Some(disk) = Disk::read_only_over(&server.data()) else { return };
-    let problem = server.post_form("/api/apps", Form::app("six\n", HELLO)).expect_problem(507, "disk_read_only");
-    assert!(problem["hint"].as_str().unwrap().contains("mount it for writing again"), "{problem}");
-    server.put(&format!("/api/apps/{app}/files/app.py"), b"x").expect_problem(507, "disk_read_only");
+    let mut told = Told::new(&server);
+    told.answer("POST /api/apps", &server.post_form("/api/apps", Form::app("six\n", HELLO)).expect(507));
+    let edited = server.put(&format!("/api/apps/{app}/files/app.py"), b"x").expect(507);
+    told.answer("PUT /api/apps/ID/files/app.py", &edited);
     assert!(server.is_healthy("here"));
     assert_eq!(server.app("here")["pid"], before["pid"]);
     server.kill();
     let refused = server.command().args(["serve", "apps", "--listen", "127.0.0.1:0"]).output().unwrap();
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(refused.status.code() == Some(1) && said.contains("Read-only file system"), "{said}");
+    told.output("lithouse serve apps", &refused);
+    assert_frozen("hard-times/disk-read-only.txt", told.text());
     drop(disk);
     server.start_again();
     assert_eq!(server.wait_for_status("here", "running")["pid"], before["pid"]);

@@ -27,7 +27,7 @@ fn entries(folder: &Path) -> BTreeSet<String> {
 }
 
 /// What must hold right after a start, or soon.
-pub(super) fn check(server: &Server, promised: &Promised, when: &str) {
+pub(crate) fn check(server: &Server, promised: &Promised, when: &str) {
     let known = names(&apps(server));
     for app in promised.kept() {
         assert!(known.contains(&app), "{when}: the accepted app {app} is lost");
@@ -57,7 +57,7 @@ pub(super) fn check(server: &Server, promised: &Promised, when: &str) {
 
 /// What must hold once nothing moves any more: each app does what was promised of it, each process and each port is of an app that
 /// runs, and there is one keeper.
-pub(super) fn check_at_rest(server: &Server, promised: &Promised, when: &str) {
+pub(crate) fn check_at_rest(server: &Server, promised: &Promised, when: &str) {
     let kept: BTreeMap<_, _> = promised.accepted.iter().filter(|(app, _)| !promised.asked_away.contains(*app)).collect();
     for (app, rests) in kept {
         let seen = server
@@ -101,7 +101,7 @@ fn listening_ports(pid: u32) -> Vec<u64> {
 }
 
 /// Deletes every app that is left, and looks whether anything stays behind.
-pub(super) fn check_nothing_is_left(server: &Server) {
+pub(crate) fn check_nothing_is_left(server: &Server) {
     // Among them are apps whose acceptance the server could not tell any more.
     for app in names(&apps(server)) {
         server.delete(&format!("/api/apps/{app}")).expect(204);
@@ -113,7 +113,7 @@ pub(super) fn check_nothing_is_left(server: &Server) {
     }
     let logs = entries(&server.data().join("logs"));
     assert!(logs.iter().all(|log| OUR_LOGS.iter().any(|ours| log.starts_with(ours))), "{logs:?}");
-    let known = ["apps", "backup", "envs", "logs", "tmp", "tools", "snippets", "reserve"];
+    let known = ["apps", "backup", "envs", "kept", "logs", "tmp", "tools", "snippets", "reserve"];
     let files =
         ["control.sock", "keeper.lock", "keeper.sock", "lithouse.db", "lithouse.db-shm", "lithouse.db-wal", "lithouse.lock"];
     let strange: Vec<_> =

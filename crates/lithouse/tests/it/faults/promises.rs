@@ -10,15 +10,15 @@ use crate::server::{HELLO, STREAMLIT, Server};
 const MOST_APPS: usize = 4;
 
 /// Random numbers that are the same for the same seed.
-pub(super) struct Dice(pub(super) u64);
+pub(crate) struct Dice(pub(super) u64);
 
 impl Dice {
-    pub(super) fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 
-    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
         let sides = from.len() as u64;
         (sides > 0).then(|| &from[usize::try_from(self.roll(sides)).unwrap()])
     }
@@ -26,31 +26,31 @@ impl Dice {
 
 /// What the server has promised.
 #[derive(Default)]
-pub(super) struct Promises(Mutex<Promised>);
+pub(crate) struct Promises(Mutex<Promised>);
 
 #[derive(Default)]
-pub(super) struct Promised {
+pub(crate) struct Promised {
     /// Each accepted app with the statuses that it may come to rest in: one, or both while a wish was not answered.
-    pub(super) accepted: BTreeMap<String, BTreeSet<&'static str>>,
+    pub(crate) accepted: BTreeMap<String, BTreeSet<&'static str>>,
     /// Deletions that were asked for: the app may be gone or not until the answer came.
-    pub(super) asked_away: BTreeSet<String>,
-    pub(super) gone: BTreeSet<String>,
+    pub(crate) asked_away: BTreeSet<String>,
+    pub(crate) gone: BTreeSet<String>,
 }
 
 impl Promised {
     /// The apps that must be there.
-    pub(super) fn kept(&self) -> Vec<String> {
+    pub(crate) fn kept(&self) -> Vec<String> {
         self.accepted.keys().filter(|app| !self.asked_away.contains(*app)).cloned().collect()
     }
 }
 
 impl Promises {
-    pub(super) fn lock(&self) -> MutexGuard<'_, Promised> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Promised> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One wish; the server may die in the middle of it.
-    pub(super) fn ask(&self, server: &Server, wish: u64, dice: &mut Dice) {
+    pub(crate) fn ask(&self, server: &Server, wish: u64, dice: &mut Dice) {
         let apps = self.lock().kept();
         match (wish, dice.pick(&apps)) {
             (0..=2, _) | (_, None) if apps.len() < MOST_APPS => {
