@@ -10,6 +10,7 @@ mod modules;
 mod names;
 mod python;
 mod rules;
+mod script;
 mod syntax;
 mod text;
 
@@ -21,6 +22,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use python::Python;
+pub use script::script_fault;
 use syntax::FaultKind;
 
 /// The longest code that is taken, in bytes of UTF-8.

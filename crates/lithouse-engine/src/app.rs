@@ -43,6 +43,7 @@ use crate::store::{AppRecord, ReleaseRecord, ReleaseState, StoreError};
 
 use mail::{Inbox, Outbox, mail};
 
+pub(crate) use ask::checked_entry;
 pub use ask::{Ask, AskError, Change, LimitChange, LimitsChange, Naming};
 pub(crate) use declare::{Done, Redeclared};
 pub use folder::FolderError;

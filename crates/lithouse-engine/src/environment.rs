@@ -24,6 +24,7 @@ mod project;
 mod recent;
 mod requirements;
 mod scratch;
+mod sent;
 mod slot;
 pub mod survey;
 mod uv;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lithouse_core::policy::Python;
 use tokio::sync::{Mutex, Semaphore};
 use tokio_util::sync::CancellationToken;
 
@@ -44,6 +46,8 @@ pub use self::error::PrepareError;
 pub use self::key::{EnvironmentKey, NotAKey};
 pub use self::log::BuildLog;
 pub(crate) use self::recent::{is_plain, plain_requirements};
+pub use self::sent::RequirementsError;
+pub(crate) use self::sent::check_sent;
 pub use self::variables::Variables;
 
 use self::build::{is_held, python_of, remove};
@@ -181,6 +185,11 @@ impl Environments {
                 counts: Counts::default(),
             }),
         })
+    }
+
+    /// The language of this server's Python, if there is one.
+    pub(crate) async fn language(&self) -> Option<Python> {
+        Python::of_interpreter(&self.shared.python().await.ok()?.version)
     }
 
     /// Locks what a folder asks for, then finds or builds the environment. Progress goes to the log as it comes, and so does the reason

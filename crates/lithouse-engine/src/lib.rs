@@ -26,6 +26,7 @@ mod probe;
 pub mod process;
 mod registry;
 mod reserve;
+pub mod script;
 mod session;
 pub mod shared;
 pub mod snippets;

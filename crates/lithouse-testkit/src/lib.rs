@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-//! What the tests of several crates share: waiting for facts instead of sleeping for them, free ports, and upstreams that
-//! misbehave. Never a normal dependency.
+//! What the tests of several crates share: waiting for facts instead of sleeping for them, free ports, upstreams that
+//! misbehave, and archives as no library would write them. Never a normal dependency.
 #![forbid(unsafe_code)]
 
+#[expect(clippy::expect_used, reason = "a test without its archive cannot go on")]
+pub mod forge;
 mod ports;
 pub mod upstream;
 mod wait;

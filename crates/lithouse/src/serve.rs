@@ -54,7 +54,6 @@ pub(crate) use wish::{Replacement, Wishes};
 /// More apps than these are told as a number: they would push the address out of sight.
 const MOST_ANNOUNCED: usize = 20;
 const PROOF_TIMEOUT: Duration = Duration::from_secs(20);
-const BUILD_TIMEOUT: Duration = Duration::from_secs(1800);
 
 /// What is set cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -299,7 +298,7 @@ fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Settings> {
         limits: config.hosting.limits(),
         parallel_starts: cores * 2,
         parallel_builds: cores,
-        build_timeout: BUILD_TIMEOUT,
+        build_timeout: config.hosting.build_timeout,
         python: config.hosting.python.clone(),
         uv: config.hosting.uv.clone(),
         program: own_program()?,

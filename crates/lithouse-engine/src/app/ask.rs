@@ -2,17 +2,19 @@
 //! What people can want of an app. A wish is stored first and begun then, so that a crash in between loses nothing.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lithouse_core::app::{Desired, Origin};
 use lithouse_core::id::{AppId, ReleaseNumber};
 use lithouse_core::lifecycle::Event;
 use lithouse_core::limits::{Cores, Limits};
 
-use super::{AppTask, FolderError};
+use super::{AppTask, FolderError, blocking};
 use crate::bundle::{self, FilePath};
+use crate::environment::{RequirementsError, check_sent};
 use crate::files::{self, FilesError};
-use crate::shared::now_ms;
+use crate::script::{self, ScriptError};
+use crate::shared::{Shared, now_ms};
 use crate::store::{ReleaseRecord, StoreError};
 
 /// One wish.
@@ -152,6 +154,12 @@ pub enum AskError {
     /// Nothing in the folder can be run.
     #[error("there is no `app.py` in the folder, nor any other script that could be the app")]
     NoEntry,
+    /// Python could not read the script.
+    #[error(transparent)]
+    Script(#[from] ScriptError),
+    /// The requirements are not taken.
+    #[error(transparent)]
+    Requirements(#[from] RequirementsError),
     /// The store did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -187,6 +195,19 @@ impl Naming {
             Self::Configuration => "the configuration",
         }
     }
+}
+
+/// The script of a folder that was sent, if an app can be made of the folder.
+pub(crate) async fn checked_entry(shared: &Shared, folder: &Path) -> Result<String, AskError> {
+    let python = shared.environments.language().await;
+    let sent = folder.to_owned();
+    let check = move || {
+        let entry = bundle::find_entry(&sent).ok_or(AskError::NoEntry)?;
+        check_sent(&sent)?;
+        script::check(&sent, &entry, python)?;
+        Ok(entry)
+    };
+    blocking(move || Ok(check())).await?
 }
 
 impl AppTask {
@@ -233,7 +254,7 @@ impl AppTask {
 
     async fn release(&mut self, folder: PathBuf) -> Result<(), AskError> {
         self.refuse_in_place()?;
-        let entry = bundle::find_entry(&folder).ok_or(AskError::NoEntry)?;
+        let entry = checked_entry(&self.shared, &folder).await?;
         let releases = self.shared.store.releases(self.id()).await?;
         let number = ReleaseNumber(releases.first().map_or(1, |newest| newest.number.0 + 1));
         let release = ReleaseRecord::accepted(number, entry, now_ms());

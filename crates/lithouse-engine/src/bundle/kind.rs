@@ -25,7 +25,7 @@ pub enum DetectError {
     #[error("could not read the archive")]
     Read(#[source] io::Error),
     /// It is an archive of a kind that is not taken.
-    #[error("the file is a {0}; send a `.zip` or a `.tar.gz`")]
+    #[error("the file is {0}; send a `.zip` or a `.tar.gz`")]
     Unsupported(&'static str),
     /// It is no archive.
     #[error("the file is neither a zip nor a tar archive")]
@@ -34,11 +34,11 @@ pub enum DetectError {
 
 /// The first bytes of archives that people send, and that are not taken.
 const UNSUPPORTED: &[(&[u8], &str)] = &[
-    (b"7z\xbc\xaf\x27\x1c", "7z archive"),
-    (b"Rar!\x1a\x07", "RAR archive"),
-    (b"BZh", "bzip2 file"),
-    (b"\xfd7zXZ\0", "xz file"),
-    (b"\x28\xb5\x2f\xfd", "zstd file"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ\0", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file"),
 ];
 
 /// Tells the kind of an archive by its first bytes.

@@ -41,7 +41,7 @@ pub enum PathError {
     #[error("is not UTF-8")]
     NotUtf8,
     /// One of its names is too long.
-    #[error("has a name of more than {NAME_BYTES} bytes")]
+    #[error("has a part of more than {NAME_BYTES} bytes")]
     NameTooLong,
     /// It is too long.
     #[error("is longer than {PATH_BYTES} bytes")]

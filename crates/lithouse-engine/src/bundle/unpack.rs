@@ -135,6 +135,12 @@ pub enum UnpackError {
         /// Its name.
         name: String,
     },
+    /// A zip says two things of the same entry.
+    #[error("the archive's entry `{name}` is refused: the zip's directory calls it otherwise than the entry itself")]
+    Disagrees {
+        /// Its name in the directory.
+        name: String,
+    },
     /// It breaks the rules of its format.
     #[error("the archive is damaged")]
     Damaged(#[source] io::Error),
@@ -164,6 +170,7 @@ impl UnpackError {
             | Self::MultiPart
             | Self::Truncated
             | Self::Checksum { .. }
+            | Self::Disagrees { .. }
             | Self::Damaged(_)
             | Self::NotATar
             | Self::Empty => true,

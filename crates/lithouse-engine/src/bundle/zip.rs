@@ -50,6 +50,9 @@ fn take_entry(entry: ZipFileEntry<'_>, file: &mut BufReader<File>, sink: &mut Si
     if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
         return Err(UnpackError::Compression { name });
     }
+    if !has_same_name(file, entry.header_start(), entry.name_raw())? {
+        return Err(UnpackError::Disagrees { name });
+    }
     let expected_checksum = entry.crc32();
     let options = ZipReadOptions::new().ignore_crc32(true);
     let content = entry.with_reader(file, options).map_err(damaged)?;
@@ -57,6 +60,15 @@ fn take_entry(entry: ZipFileEntry<'_>, file: &mut BufReader<File>, sink: &mut Si
     let is_executable = mode & 0o111 != 0;
     sink.file(&path, is_executable, &mut content, UnpackError::reading)?;
     if content.checksum.sum() == expected_checksum { Ok(()) } else { Err(UnpackError::Checksum { name }) }
+}
+
+/// Whether the entry itself has the name that the directory gives it: others may read only one of the two.
+fn has_same_name(file: &mut BufReader<File>, header_at: u64, name: &[u8]) -> Result<bool, UnpackError> {
+    const HEADER: usize = 30;
+    let mut header = vec![0; HEADER + name.len()];
+    file.seek(SeekFrom::Start(header_at)).and_then(|_| file.read_exact(&mut header)).map_err(UnpackError::reading)?;
+    let length = u16::from_le_bytes([header[26], header[27]]);
+    Ok(usize::from(length) == name.len() && header.ends_with(name))
 }
 
 /// Tells a zip that was cut off, and one that was split, from one that is broken otherwise: the record at its very end, which

@@ -10,8 +10,7 @@ use lithouse_core::lifecycle::Memory;
 use lithouse_core::limits::Limits;
 
 use super::{Engine, EngineError};
-use crate::app::{AppTask, AppView, AskError, blocking, take_release};
-use crate::bundle;
+use crate::app::{AppTask, AppView, blocking, checked_entry, take_release};
 use crate::shared::{now_ms, random_bytes};
 use crate::store::{AppRecord, Recipe, ReleaseRecord, StoreError};
 
@@ -36,7 +35,7 @@ impl Engine {
         {
             return Err(StoreError::Taken { what: "key", value: key.to_string() }.into());
         }
-        let entry = bundle::find_entry(&app.files).ok_or(AskError::NoEntry)?;
+        let entry = checked_entry(&self.shared, &app.files).await?;
         let promised = self.shared.ports.take()?;
         let record = new_record(app.key, app.name, app.description, None);
         let release = ReleaseRecord::accepted(ReleaseNumber(1), entry, now_ms());

@@ -14,11 +14,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::error::PrepareError;
+use super::explain::begins_complaint;
 use super::orphans;
 use super::variables::Variables;
 
 /// How much of a program's words is kept to find the reason of a failure in: the end of them, where the reason stands.
 const KEPT: usize = 256 * 1024;
+/// How much of the beginning of a complaint is kept whatever follows it.
+const COMPLAINT: usize = 4096;
 /// Longer lines are broken.
 const LINE_LIMIT: usize = 60 * 1024;
 /// How long the guard may take to end a family, before it is left to itself.
@@ -72,7 +75,7 @@ impl Runner<'_> {
         let mut child = self.spawn(&step)?;
         // The guard watches for the end of this pipe.
         let leash = child.stdin.take();
-        let mut words = Words { log: self.log, kept: Vec::new(), line: Vec::new() };
+        let mut words = Words { log: self.log, kept: Vec::new(), is_cut: false, line: Vec::new(), complaint: Vec::new() };
         let ended = match child.stderr.take() {
             Some(stderr) => {
                 let end = async {
@@ -152,7 +155,11 @@ fn last_activity(words: &str) -> String {
 struct Words<'a> {
     log: &'a (dyn Fn(&str) + Send + Sync),
     kept: Vec<u8>,
+    /// Whether what was said first is no longer kept.
+    is_cut: bool,
     line: Vec<u8>,
+    /// The beginning of the last complaint: what a build script has said, however long, stands behind it.
+    complaint: Vec<u8>,
 }
 
 impl Words<'_> {
@@ -170,6 +177,7 @@ impl Words<'_> {
         self.kept.extend_from_slice(bytes);
         if self.kept.len() > 2 * KEPT {
             self.kept.drain(..self.kept.len() - KEPT);
+            self.is_cut = true;
         }
         for &byte in bytes {
             // A carriage return redraws a progress bar; each state of it is a line to us.
@@ -186,13 +194,25 @@ impl Words<'_> {
 
     fn flush(&mut self) {
         if !self.line.is_empty() {
-            (self.log)(&String::from_utf8_lossy(&self.line));
+            let line = String::from_utf8_lossy(&self.line);
+            (self.log)(&line);
+            if begins_complaint(&line) {
+                self.complaint.clear();
+            }
+            if begins_complaint(&line) || (!self.complaint.is_empty() && self.complaint.len() < COMPLAINT) {
+                self.complaint.extend(self.line.iter().take(COMPLAINT));
+                self.complaint.push(b'\n');
+            }
             self.line.clear();
         }
     }
 
     fn kept(&self) -> String {
-        String::from_utf8_lossy(&self.kept).into_owned()
+        let kept = String::from_utf8_lossy(&self.kept);
+        if !self.is_cut || kept.lines().any(begins_complaint) {
+            return kept.into_owned();
+        }
+        format!("{}{kept}", String::from_utf8_lossy(&self.complaint))
     }
 }
 

@@ -63,6 +63,12 @@ pub enum PrepareError {
         /// The status and its name, such as `401 Unauthorized`.
         status: String,
     },
+    /// A file came only in part.
+    #[error("the download of `{package}` broke off")]
+    CutOff {
+        /// The package with its version.
+        package: String,
+    },
     /// A requirement from git could not be fetched.
     #[error("a requirement could not be fetched with git: {explanation}")]
     Git {
@@ -166,7 +172,11 @@ impl PrepareError {
             Self::NoWheel { .. } => Some("choose another version of the package, or set `hosting.python` to another Python"),
             Self::WrongPython { .. } => Some("set `hosting.python` to a Python that fits, or choose another version"),
             Self::Unreachable { .. } => Some("check the network, the proxy variables and the index settings of uv or pip"),
+            Self::Refused { status, .. } if status.starts_with('5') => {
+                Some("the server there fails: try again later, or name another index")
+            }
             Self::Refused { .. } => Some("check the address and the credentials of the index"),
+            Self::CutOff { .. } => Some("deploy again; if it stays so, the index or a proxy on the way to it is at fault"),
             Self::Git { .. } => Some("check that git is installed, and the address, branch and credentials of the requirement"),
             Self::HashMismatch { .. } => Some("correct the hash if the change is expected; otherwise do not trust the file"),
             Self::BuildScript { .. } => {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::error::PrepareError;
 use super::log::mask_credentials;
+use super::requirements::package_name;
 use crate::plain_file;
 
 /// The longest explanation that is passed on.
@@ -31,6 +32,11 @@ pub(super) fn explain(words: &str, code: i32, context: Context<'_>) -> PrepareEr
         .unwrap_or_else(|| PrepareError::Uv { code, message: short(&complaint.flat) })
 }
 
+/// Whether uv begins to complain in this line. What it passes on of others is indented.
+pub(super) fn begins_complaint(line: &str) -> bool {
+    line.starts_with("error:") || line.trim_start().starts_with('×')
+}
+
 /// uv's complaint in parts.
 struct Complaint {
     /// From `error:` on, line by line.
@@ -46,7 +52,7 @@ struct Complaint {
 impl Complaint {
     fn find(words: &str) -> Self {
         let all: Vec<&str> = words.lines().collect();
-        let is_start = |line: &&str| line.starts_with("error:") || line.trim_start().starts_with('×');
+        let is_start = |line: &&str| begins_complaint(line);
         // The last complaint is the one that ended it. A build script inside of it is indented, so it cannot pose as one.
         let start = all.iter().rposition(is_start).unwrap_or_else(|| all.len().saturating_sub(20));
         let lines: Vec<String> = all[start..].iter().map(|line| line.trim_end().to_owned()).collect();
@@ -129,6 +135,12 @@ fn download(complaint: &Complaint) -> Option<PrepareError> {
     {
         return Some(PrepareError::Refused { url: url(), status: status.to_owned() });
     }
+    let is_cut = ["end of file before message length", "error decoding response body", "IncompleteMessage", "connection reset"];
+    if let Some(package) = between(&complaint.flat, "Failed to download `", "`")
+        && is_cut.iter().any(|mark| complaint.says(mark))
+    {
+        return Some(PrepareError::CutOff { package: package.to_owned() });
+    }
     let marks = ["Failed to fetch:", "error sending request", "Request failed after", "dns error", "tcp connect error"];
     if !marks.iter().any(|mark| complaint.says(mark)) {
         return None;
@@ -158,7 +170,9 @@ fn build_script(complaint: &Complaint) -> Option<PrepareError> {
         .or_else(|| between(&complaint.flat, "Failed to download and build `", "`"));
     let package = package.map(|package| package.split(" @ ").next().unwrap_or(package).to_owned());
     // The last line of a traceback is its reason; a lone word of a compiler is better told with what uv made of it.
-    let explanation = complaint.script.last().map_or(complaint.flat.as_str(), String::as_str);
+    let flat = complaint.flat.as_str();
+    let what_failed = flat.split_once("returned an error ").map_or(flat, |(_, what)| what);
+    let explanation = complaint.script.last().map_or(what_failed, String::as_str);
     Some(PrepareError::BuildScript { package, explanation: short(explanation) })
 }
 
@@ -245,7 +259,12 @@ fn unsolvable(complaint: &Complaint, context: Context<'_>) -> Option<PrepareErro
     if let Some(requirement) =
         word_after(flat, "there is no version of ").or_else(|| word_after(flat, "there are no versions of "))
     {
-        return Some(PrepareError::NoSuchVersion { requirement: requirement.to_owned() });
+        let is_any_version = package_name(requirement).as_deref() == Some(requirement);
+        return Some(if is_any_version {
+            PrepareError::NotFound { requirement: requirement.to_owned(), place: "the package registry".to_owned() }
+        } else {
+            PrepareError::NoSuchVersion { requirement: requirement.to_owned() }
+        });
     }
     if explanation.starts_with("only ") && flat.matches("Because ").count() == 1 && flat.contains(" available and you require ") {
         let requirement = word_after(flat, " available and you require ").unwrap_or_default();

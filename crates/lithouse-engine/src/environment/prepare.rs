@@ -182,7 +182,7 @@ impl Preparation {
 
 impl Shared {
     /// The Python of this server's environments. Asked anew only when its file has changed.
-    async fn python(&self) -> Result<Interpreter, PrepareError> {
+    pub(super) async fn python(&self) -> Result<Interpreter, PrepareError> {
         let mut known = self.python.lock().await;
         if let Some(python) = known.as_ref().filter(|python| python.is_unchanged()) {
             return Ok(python.clone());

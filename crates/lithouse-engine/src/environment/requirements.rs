@@ -87,12 +87,21 @@ impl Requirements {
 
 /// Lines without comments, continued ones joined.
 pub(super) fn logical_lines(text: &str) -> Vec<String> {
+    numbered_lines(text).into_iter().map(|(_, line)| line).collect()
+}
+
+/// The same with the number of the line that each begins in, counted from 1.
+pub(super) fn numbered_lines(text: &str) -> Vec<(usize, String)> {
     let mut lines = Vec::new();
     let mut open = String::new();
-    for line in text.lines() {
+    let mut begun = 1;
+    for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.starts_with('#') {
             continue;
+        }
+        if open.is_empty() {
+            begun = index + 1;
         }
         let line = line.split_once(" #").map_or(line, |(content, _)| content.trim_end());
         if let Some(continued) = line.strip_suffix('\\') {
@@ -103,17 +112,17 @@ pub(super) fn logical_lines(text: &str) -> Vec<String> {
         open.push_str(line);
         let whole = std::mem::take(&mut open);
         if !whole.trim().is_empty() {
-            lines.push(whole.trim().to_owned());
+            lines.push((begun, whole.trim().to_owned()));
         }
     }
     if !open.trim().is_empty() {
-        lines.push(open.trim().to_owned());
+        lines.push((begun, open.trim().to_owned()));
     }
     lines
 }
 
 /// The value of an option line, however it is written: `-r x`, `-rx`, `--requirement x`, `--requirement=x`.
-fn value_of<'a>(line: &'a str, long: &str, short: &str) -> Option<&'a str> {
+pub(super) fn value_of<'a>(line: &'a str, long: &str, short: &str) -> Option<&'a str> {
     if let Some(rest) = line.strip_prefix(long) {
         return (rest.is_empty() || rest.starts_with(['=', ' ', '\t'])).then(|| rest.trim_start_matches(['=', ' ', '\t']).trim());
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Bundles: what is unpacked, what is refused and how, and that a folder survives the way there and back.
 
-mod forge;
 mod pack;
 mod unpack_tar;
 mod unpack_zip;
@@ -12,6 +11,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use lithouse_engine::bundle::{ArchiveKind, DetectError, UnpackError, UnpackLimits, Unpacked, detect, unpack};
+use lithouse_testkit::forge;
 use tempfile::TempDir;
 
 /// A folder with an archive in it and room beside it, to see whether anything but the target is touched.

@@ -8,8 +8,7 @@ mod resource;
 mod status;
 
 use axum::Json;
-use axum::extract::multipart::MultipartRejection;
-use axum::extract::{Multipart, State};
+use axum::extract::State;
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
 use lithouse_core::app::AppStatus;
@@ -21,7 +20,7 @@ use super::document::AppName;
 use super::document::problems::{ASKED, OF_APP, SENT, STORED, UPLOADED, WRITTEN, problems};
 use super::extract::{Body, Parameters, Segments, count_if_any};
 use super::problem::{Code, Problem};
-use super::upload::{self, AppUpload, Purpose};
+use super::upload::{self, AppUpload, Form, Purpose};
 use super::{Base, Site};
 use change::ChangeRequest;
 use cursor::Cursor;
@@ -108,13 +107,8 @@ problems!(Creating: ASKED, WRITTEN, UPLOADED, STORED, [
         Creating,
     ),
 )]
-pub(crate) async fn create(
-    State(site): State<Site>,
-    base: Base,
-    multipart: Result<Multipart, MultipartRejection>,
-) -> Result<impl IntoResponse, Problem> {
-    let multipart = multipart.map_err(|_| upload::not_multipart())?;
-    let upload = upload::receive(&site.engine, multipart, Purpose::NewApp).await?;
+pub(crate) async fn create(State(site): State<Site>, base: Base, form: Form) -> Result<impl IntoResponse, Problem> {
+    let upload = upload::receive(&site.engine, form, Purpose::NewApp).await?;
     let app = NewApp {
         key: upload.key.clone(),
         name: upload.name.clone(),

@@ -112,7 +112,8 @@ pub(super) async fn read(
 }
 
 problems!(Writing: ASKED, WRITTEN, OF_APP, STORED, [
-    Code::IsAFolder, Code::NotAFolder, Code::NoEntry, Code::BrokenBody, Code::TooLarge, Code::ServedInPlace, Code::BeingDeleted
+    Code::IsAFolder, Code::NotAFolder, Code::NoEntry, Code::InvalidScript, Code::InvalidRequirements, Code::EmptyFile, Code::BrokenBody,
+    Code::TooLarge, Code::ServedInPlace, Code::BeingDeleted
 ]);
 /// Write one file
 ///

@@ -8,6 +8,8 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use lithouse_engine::app::{AskError, Naming};
 use lithouse_engine::engine::{EngineError, FilesError};
+use lithouse_engine::environment::RequirementsError;
+use lithouse_engine::script::ScriptError;
 use lithouse_engine::store::StoreError;
 use lithouse_proxy::page::{self, Page};
 use serde::Serialize;
@@ -32,7 +34,7 @@ pub(crate) struct Problem {
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         let retry_after = (code.status() == StatusCode::SERVICE_UNAVAILABLE).then_some(LATER);
-        Self { code, detail: detail.into(), hint: None, retry_after }
+        Self { code, detail: shown(&detail.into()), hint: None, retry_after }
     }
 
     /// Something of ours went wrong: the log has the details, the answer does not.
@@ -107,6 +109,20 @@ impl Problem {
         }
         response
     }
+}
+
+/// A text that may hold somebody else's: bounded, and without what steers a terminal.
+fn shown(text: &str) -> String {
+    const LONGEST: usize = 2000;
+    let printable = |each: char| {
+        let escaped = each.is_control() && !matches!(each, '\n' | '\t');
+        (!escaped).then_some(each).into_iter().chain(each.escape_debug().take(if escaped { usize::MAX } else { 0 }))
+    };
+    let mut shown: String = text.chars().take(LONGEST).flat_map(printable).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// What went wrong, as RFC 9457 has it. `code` is stable, the words are not.
@@ -184,10 +200,33 @@ impl From<AskError> for Problem {
             }
             AskError::NoRelease { .. } => Self::new(Code::NoSuchRelease, detail),
             AskError::AlreadyActive(_) => Self::new(Code::AlreadyActive, detail),
-            AskError::NoEntry => Self::new(Code::NoEntry, detail).hint("name the script `app.py`"),
+            AskError::NoEntry => Self::new(Code::NoEntry, detail)
+                .hint("name the script `app.py`, and put it at the top, or at the top of the only folder"),
+            AskError::Script(error) => error.into(),
+            AskError::Requirements(error) => {
+                let code = match &error {
+                    RequirementsError::TooLarge { .. } => Code::TooLarge,
+                    RequirementsError::Utf16 { .. } | RequirementsError::NotText { .. } | RequirementsError::Outside { .. } => {
+                        Code::InvalidRequirements
+                    }
+                };
+                Self::new(code, detail).hint(error.hint())
+            }
             AskError::Store(error) => error.into(),
             AskError::Files(error) => error.into(),
             AskError::Folder(error) => disk(&error, &error.source),
+        }
+    }
+}
+
+impl From<ScriptError> for Problem {
+    fn from(error: ScriptError) -> Self {
+        let detail = error.to_string();
+        match error {
+            ScriptError::Empty { .. } => Self::new(Code::EmptyFile, detail),
+            ScriptError::Syntax { .. } => Self::new(Code::InvalidScript, detail).hint("correct it there, and send it again"),
+            ScriptError::NotText { .. } => Self::new(Code::InvalidScript, detail)
+                .hint("save it as UTF-8, or name its coding in the first line, as in `# -*- coding: latin-1 -*-`"),
         }
     }
 }

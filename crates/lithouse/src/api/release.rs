@@ -2,8 +2,7 @@
 //! Releases of an app: send a new one, list them, go back to an older one.
 
 use axum::Json;
-use axum::extract::multipart::MultipartRejection;
-use axum::extract::{self, Multipart};
+use axum::extract;
 use http::StatusCode;
 use lithouse_core::id::ReleaseNumber;
 use lithouse_engine::store::{ReleaseRecord, ReleaseState};
@@ -16,7 +15,7 @@ use super::document::problems::{ASKED, OF_APP, STORED, UPLOADED, WRITTEN, proble
 use super::extract::Segments;
 use super::problem::{Code, Problem};
 use super::time::rfc3339;
-use super::upload::{self, Purpose, ReleaseUpload};
+use super::upload::{self, Form, Purpose, ReleaseUpload};
 use super::{Base, Site};
 
 /// How far a release came.
@@ -117,12 +116,11 @@ problems!(Creating: ASKED, WRITTEN, OF_APP, UPLOADED, STORED, [Code::ServedInPla
 pub(super) async fn create(
     extract::State(site): extract::State<Site>,
     Segments(app): Segments<String>,
-    multipart: Result<Multipart, MultipartRejection>,
+    form: Form,
 ) -> Result<(StatusCode, Json<ReleaseResource>), Problem> {
-    let multipart = multipart.map_err(|_| upload::not_multipart())?;
     // Nobody should upload a large bundle to learn that the app is not there.
     site.engine.app(&app)?;
-    let upload = upload::receive(&site.engine, multipart, Purpose::Release).await?;
+    let upload = upload::receive(&site.engine, form, Purpose::Release).await?;
     let number = site.engine.release(&app, upload.files().to_owned()).await?;
     Ok((StatusCode::CREATED, Json(one(&site, &app, number).await?)))
 }

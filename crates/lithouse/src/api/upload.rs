@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Receives the files of an app: streamed to the disk within limits, then unpacked or put together in a folder of ours.
 
+mod form;
 mod schema;
 
+use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Multipart;
 use axum::extract::multipart::{Field, MultipartError};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -19,6 +20,7 @@ use tokio::io::AsyncWriteExt;
 use super::problem::{Code, Problem, disk};
 use crate::plain::{self, LONGEST_DESCRIPTION, LONGEST_NAME};
 
+pub(super) use form::Form;
 pub(super) use schema::{AppUpload, PARTS, ReleaseUpload};
 
 const LARGEST_REQUIREMENTS: u64 = 1 << 20;
@@ -65,16 +67,18 @@ pub(super) fn not_multipart() -> Problem {
 }
 
 /// Receives a whole upload.
-pub(super) async fn receive(engine: &Engine, mut multipart: Multipart, purpose: Purpose) -> Result<Upload, Problem> {
+pub(super) async fn receive(engine: &Engine, mut form: Form, purpose: Purpose) -> Result<Upload, Problem> {
     let folder = engine.new_tmp("upload");
     let files = folder.join("files");
     tokio::fs::create_dir_all(&files).await.map_err(|error| disk(&error, &error))?;
     let mut upload = Upload { folder, files, key: None, name: None, description: None };
     let mut seen: Vec<String> = Vec::new();
-    while let Some(field) = arriving(Code::BrokenMultipart, multipart.next_field()).await?.map_err(|error| broken(&error))? {
-        let name = field.name().unwrap_or_default().to_owned();
+    while let Some(field) = arriving(Code::BrokenMultipart, form.next_field()).await?.map_err(|error| broken(&error))? {
+        let Some(name) = field.name().map(str::to_owned) else {
+            return Err(Problem::new(Code::UnknownField, "a part of the form has no name").hint(known_fields(purpose)));
+        };
         if seen.contains(&name) {
-            return Err(Problem::new(Code::DuplicateField, format!("the field `{name}` is there twice")));
+            return Err(Problem::new(Code::DuplicateField, format!("the field `{name}` is there twice")).hint("send it once"));
         }
         receive_field(&mut upload, &name, field, purpose).await?;
         seen.push(name);
@@ -83,7 +87,8 @@ pub(super) async fn receive(engine: &Engine, mut multipart: Multipart, purpose: 
     match (has("bundle"), has("requirements"), has("app")) {
         (true, false, false) => unpack(&mut upload).await?,
         (true, _, _) => {
-            return Err(Problem::new(Code::ContradictingFields, "send either `bundle` or `requirements` and `app`, not both"));
+            return Err(Problem::new(Code::ContradictingFields, "the form has both `bundle` and single files")
+                .hint("send either `bundle`, or `requirements` and `app`"));
         }
         (false, true, true) => {}
         (false, false, _) => return Err(missing("requirements", "requirements=@requirements.txt")),
@@ -119,12 +124,15 @@ async fn receive_field(upload: &mut Upload, name: &str, field: Field<'_>, purpos
             Ok(())
         }
         (unknown, _) => {
-            let known = match purpose {
-                Purpose::NewApp => "`requirements` and `app` (or `bundle`), `name`, `key`, `description`",
-                Purpose::Release => "`requirements` and `app` (or `bundle`)",
-            };
-            Err(Problem::new(Code::UnknownField, format!("there is no field `{unknown}`")).hint(format!("known are {known}")))
+            Err(Problem::new(Code::UnknownField, format!("there is no field `{unknown}`")).hint(known_fields(purpose)))
         }
+    }
+}
+
+fn known_fields(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::NewApp => "known are `requirements` and `app` (or `bundle`), `name`, `key`, `description`",
+        Purpose::Release => "known are `requirements` and `app` (or `bundle`)",
     }
 }
 
@@ -144,29 +152,54 @@ pub(super) fn check_description(description: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn text(field: Field<'_>) -> Result<String, Problem> {
+async fn text(mut field: Field<'_>) -> Result<String, Problem> {
+    const LONGEST: usize = 4 * LONGEST_DESCRIPTION;
     let name = field.name().unwrap_or_default().to_owned();
-    arriving(Code::BrokenMultipart, field.text()).await?.map_err(|error| broken(&error)).and_then(|text| {
-        if text.len() > 4 * LONGEST_DESCRIPTION {
-            return Err(too_large(&name, 4 * LONGEST_DESCRIPTION as u64));
+    let mut bytes = Vec::new();
+    while let Some(chunk) = arriving(Code::BrokenMultipart, field.chunk()).await?.map_err(|error| broken(&error))? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() > LONGEST {
+            return Err(Problem::new(Code::TooLarge, format!("`{name}` is larger than {LONGEST} bytes")));
         }
-        Ok(text)
-    })
+    }
+    String::from_utf8(bytes).map_err(|_| Problem::new(Code::BrokenMultipart, format!("the field `{name}` is not UTF-8 text")))
 }
 
 async fn save_file(field: Field<'_>, path: &Path, limit: u64, may_be_empty: bool) -> Result<(), Problem> {
     let name = field.name().unwrap_or_default().to_owned();
-    let size = save(field, path, limit, &name, Code::BrokenMultipart, |error: &MultipartError| broken(error)).await?;
+    let has_name = field.file_name().is_some();
+    let what = format!("`{name}`");
+    let size = save(field, path, limit, &what, Code::BrokenMultipart, |error: &MultipartError| broken(error)).await?;
     if size == 0 && !may_be_empty {
         return Err(Problem::new(Code::EmptyFile, format!("the file in `{name}` is empty")));
     }
-    Ok(())
+    match mistaken_name(path, size).await.filter(|_| !has_name) {
+        Some(file) => {
+            let detail = format!("the field `{name}` holds the text `{file}`, and no file");
+            Err(Problem::new(Code::MissingField, detail).hint(format!("put `@` before the file's name: `-F {name}=@{file}`")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The text that was sent in place of a file, where it is the name of one: `curl -F app=app.py` sends it so.
+async fn mistaken_name(path: &Path, size: u64) -> Option<String> {
+    const LONGEST: u64 = 255;
+    if size > LONGEST {
+        return None;
+    }
+    let text = tokio::fs::read_to_string(path).await.ok()?;
+    let is_name = |text: &str| {
+        let of_file = text.chars().all(|each| each.is_alphanumeric() || "._-/@ ".contains(each));
+        of_file && [".py", ".txt", ".zip", ".tar", ".gz", ".tgz"].iter().any(|ending| text.ends_with(ending))
+    };
+    is_name(&text).then_some(text)
 }
 
 /// Streams a whole request body into a new file.
 pub(super) async fn save_body(body: Body, path: &Path, limit: u64) -> Result<(), Problem> {
     let cut = |_: &axum::Error| Problem::new(Code::BrokenBody, "the body ended before it was complete");
-    save(body.into_data_stream(), path, limit, "body", Code::BrokenBody, cut).await.map(|_| ())
+    save(body.into_data_stream(), path, limit, "the body", Code::BrokenBody, cut).await.map(|_| ())
 }
 
 async fn save<E>(
@@ -204,13 +237,34 @@ async fn arriving_within<T>(time: Duration, code: Code, next: impl Future<Output
     })
 }
 
-fn too_large(name: &str, limit: u64) -> Problem {
-    let detail = format!("`{name}` is larger than {limit} bytes");
-    Problem::new(Code::TooLarge, detail)
+/// What is too large, as people call it, and how large it may be.
+fn too_large(what: &str, limit: u64) -> Problem {
+    let hint = match what {
+        "`requirements`" => "each line names one requirement, such as `pandas>=2`",
+        "`bundle`" => "leave out what the app does not need, such as data that it can fetch",
+        _ => "send it in a `bundle`, where data has files of its own",
+    };
+    Problem::new(Code::TooLarge, format!("{what} is larger than {} MiB", limit >> 20)).hint(hint)
 }
 
 fn broken(error: &MultipartError) -> Problem {
-    Problem::new(Code::BrokenMultipart, format!("the form could not be read: {}", error.body_text()))
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        if deeper.is::<form::NoHead>() {
+            let detail = "the form has a part with an endless head, or none where one should begin";
+            return Problem::new(Code::BrokenMultipart, detail).hint("let a library make the form, or `curl -F`");
+        }
+        cause = deeper.source();
+    }
+    let words = error.body_text();
+    let is_cut = ["incomplete", "failed to read stream"].iter().any(|cut| words.contains(cut));
+    if is_cut {
+        Problem::new(Code::BrokenMultipart, "the form ends before it is complete")
+            .hint("send it again; if a program makes it, see that each part and the end have the boundary of the head")
+    } else {
+        Problem::new(Code::BrokenMultipart, "the head of a part of the form cannot be read")
+            .hint("let a library make the form, or `curl -F`")
+    }
 }
 
 async fn unpack(upload: &mut Upload) -> Result<(), Problem> {

@@ -52,6 +52,11 @@ section! {
             flag: Named("uv", "PATH"),
             default: Found("the one in PATH, else installed", |_| None),
         }
+        /// How long the build of an environment may take before it is ended.
+        build_timeout: Duration as Seconds<1, 86_400> {
+            env: &["LITHOUSE_BUILD_TIMEOUT"],
+            default: Text("30m"),
+        }
         /// How long an app may take to become healthy.
         start_timeout: Duration as Seconds<1, 86_400> {
             flag: Named("start-timeout", "TIME"),

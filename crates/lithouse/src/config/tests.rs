@@ -100,6 +100,7 @@ fn every_setting_with_a_variable_can_be_set_by_it() {
         ("LITHOUSE_TRANSPORT", "TCP", "hosting.transport", "tcp"),
         ("LITHOUSE_PYTHON", "/py", "hosting.python", "/py"),
         ("LITHOUSE_UV", "/uv", "hosting.uv", "/uv"),
+        ("LITHOUSE_BUILD_TIMEOUT", "10m", "hosting.build_timeout", "600s"),
         ("LITHOUSE_APP_MEMORY", "1GiB", "hosting.memory", "1GiB"),
         ("LITHOUSE_APP_CPU", "0.5", "hosting.cpu", "0.5"),
         ("LITHOUSE_APP_PROCESSES", "64", "hosting.processes", "64"),
@@ -141,6 +142,7 @@ port_range = "9000"
 transport = "tcp"
 python = "python3.12"
 uv = "bin/uv"
+build_timeout = "1h"
 start_timeout = "2m"
 stop_grace = 5
 memory = "1GB"

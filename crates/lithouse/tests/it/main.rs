@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod apps;
+mod bad_input;
 mod cli;
 mod command;
 mod configuration;

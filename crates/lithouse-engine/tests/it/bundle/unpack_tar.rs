@@ -6,8 +6,8 @@ use std::process::Command;
 
 use lithouse_engine::bundle::{UnpackError, UnpackLimits};
 
-use super::forge::{self, tar_entry, tar_entry_sized, tar_file};
 use super::{Bench, mode, names};
+use lithouse_testkit::forge::{self, tar_entry, tar_entry_sized, tar_file};
 
 fn bench(entries: &[Vec<u8>]) -> Bench {
     Bench::with(&forge::tar(entries))

@@ -9,8 +9,8 @@ use lithouse_engine::bundle::{UnpackError, UnpackLimits};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::forge::{self, ZipEntry};
 use super::{Bench, mode, names};
+use lithouse_testkit::forge::{self, ZipEntry};
 
 fn bench(entries: &[ZipEntry]) -> Bench {
     Bench::with(&forge::zip(entries))
@@ -80,7 +80,7 @@ fn names_that_are_no_utf8_are_refused_with_a_clear_message() {
 #[test]
 fn names_that_are_too_long_or_too_deep_are_refused() {
     let long = "x".repeat(300);
-    assert!(bench(&[ZipEntry::file(&long, "")]).refusal().ends_with("its name has a name of more than 255 bytes"));
+    assert!(bench(&[ZipEntry::file(&long, "")]).refusal().ends_with("its name has a part of more than 255 bytes"));
     let deep = "d/".repeat(32) + "x";
     assert!(bench(&[ZipEntry::file(&deep, "")]).refusal().ends_with("its name lies deeper than 32 folders"));
     let far =
@@ -194,6 +194,13 @@ fn a_wrong_checksum_is_named_with_the_file() {
 }
 
 #[test]
+fn an_entry_that_the_directory_names_otherwise_is_refused() {
+    let mut archive = forge::zip(&[ZipEntry::file("app.py", "import streamlit")]);
+    archive[30..36].copy_from_slice(b"xpp.py");
+    assert!(matches!(Bench::with(&archive).unpack(), Err(UnpackError::Disagrees { name }) if name == "app.py"));
+}
+
+#[test]
 fn sizes_that_lie_are_not_believed() {
     let five_megabytes = ZipEntry::deflated("app.py", &vec![b'x'; 5_000_000]);
     let says_ten_bytes = ZipEntry { size: 10, ..five_megabytes.clone() };
@@ -232,7 +239,11 @@ fn entries_that_share_their_data_count_each_time() {
         (0..200).flat_map(|n| ZipEntry { name: format!("f{n:03}").into_bytes(), ..shared.clone() }.central(0)).collect();
     archive.extend(&directory);
     archive.extend(forge::zip_end(0, 200, forge::length(&directory), at));
-    assert!(matches!(Bench::with(&archive).unpack(), Err(UnpackError::TooDense { limit: 200 })));
+    // All but one are called otherwise by the directory.
+    assert!(matches!(Bench::with(&archive).unpack(), Err(UnpackError::Disagrees { name }) if name == "f001"));
+    let overlapping = Bench::with(&forge::overlapping_zip(200));
+    assert!(matches!(overlapping.unpack(), Err(UnpackError::TooDense { limit: 200 })));
+    assert_eq!(names(&Bench::with(&forge::overlapping_zip(2)).files()), ["f000", "f001"]);
 }
 
 #[test]

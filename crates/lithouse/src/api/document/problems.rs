@@ -33,6 +33,8 @@ pub(in crate::api) const UPLOADED: &[Code] = &[
     Code::TooLarge,
     Code::InvalidBundle,
     Code::NoEntry,
+    Code::InvalidScript,
+    Code::InvalidRequirements,
 ];
 
 /// Names the problems of an operation, for `responses(…)`: `problems!(Getting: ASKED, OF_APP, [Code::NoSuchFile]);`

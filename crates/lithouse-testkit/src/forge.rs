@@ -8,18 +8,26 @@ use flate2::{Compress, Compression, Crc, FlushCompress};
 
 /// One entry of a zip, with everything it says of itself.
 #[derive(Clone)]
-pub(super) struct ZipEntry {
-    pub(super) name: Vec<u8>,
-    pub(super) stored: Vec<u8>,
-    pub(super) method: u16,
-    pub(super) flags: u16,
-    pub(super) mode: u32,
-    pub(super) checksum: u32,
-    pub(super) size: u32,
+pub struct ZipEntry {
+    /// Its name, as it stands in the archive.
+    pub name: Vec<u8>,
+    /// Its content, as it stands in the archive.
+    pub stored: Vec<u8>,
+    /// How that is compressed: 0 is not at all, 8 is deflate.
+    pub method: u16,
+    /// Bit 0 tells that it is encrypted.
+    pub flags: u16,
+    /// The kind and the permissions that Unix gives it.
+    pub mode: u32,
+    /// What it claims as its checksum.
+    pub checksum: u32,
+    /// What it claims as its size.
+    pub size: u32,
 }
 
 impl ZipEntry {
-    pub(super) fn file(name: &str, content: &str) -> Self {
+    /// A plain file, not compressed.
+    pub fn file(name: &str, content: &str) -> Self {
         Self {
             name: name.as_bytes().to_vec(),
             stored: content.as_bytes().to_vec(),
@@ -31,7 +39,8 @@ impl ZipEntry {
         }
     }
 
-    pub(super) fn deflated(name: &str, content: &[u8]) -> Self {
+    /// A plain file, compressed.
+    pub fn deflated(name: &str, content: &[u8]) -> Self {
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(content).expect("compressed");
         let stored = encoder.finish().expect("compressed");
@@ -56,14 +65,16 @@ impl ZipEntry {
         [b"PK\x03\x04".as_slice(), &self.common(), &self.name, &self.stored].concat()
     }
 
-    pub(super) fn central(&self, offset: u32) -> Vec<u8> {
+    /// Its part of the directory.
+    pub fn central(&self, offset: u32) -> Vec<u8> {
         // Made on Unix; no comment, disk 0, no inner attributes.
         let attributes = (self.mode << 16).to_le_bytes();
         [b"PK\x01\x02\x14\x03".as_slice(), &self.common(), &[0; 6], &attributes, &offset.to_le_bytes(), &self.name].concat()
     }
 }
 
-pub(super) fn zip(entries: &[ZipEntry]) -> Vec<u8> {
+/// A zip of these entries, with a directory that agrees with them.
+pub fn zip(entries: &[ZipEntry]) -> Vec<u8> {
     let mut archive = Vec::new();
     let mut directory = Vec::new();
     for entry in entries {
@@ -76,7 +87,33 @@ pub(super) fn zip(entries: &[ZipEntry]) -> Vec<u8> {
     archive
 }
 
-pub(super) fn zip_end(disk: u16, entries: u16, directory_size: u32, directory_at: u32) -> Vec<u8> {
+/// A zip of files that overlap: the content of each is the head of the next one, and its content. All of them agree with the
+/// directory; together they are a mebibyte of zeros each, which the archive holds once.
+pub fn overlapping_zip(count: u32) -> Vec<u8> {
+    const HEAD: u32 = 34;
+    // A block of deflate that holds its bytes as they are begins with five more.
+    const QUOTE: u32 = 5;
+    let (mut content, mut stored) = (vec![0; 1 << 20], deflated_zeros(1));
+    let mut directory = Vec::new();
+    for n in (0..count).rev() {
+        let of_content = ZipEntry { method: 8, size: length(&content), checksum: checksum(&content), ..ZipEntry::file("", "") };
+        let entry = ZipEntry { name: format!("f{n:03}").into_bytes(), stored, ..of_content };
+        directory.push(entry.central(n * (HEAD + QUOTE)));
+        let local = entry.local();
+        content = [&local[..HEAD as usize], &content].concat();
+        let size = u16::try_from(HEAD).expect("a short head");
+        stored = [&[0], &size.to_le_bytes()[..], &(!size).to_le_bytes(), &local].concat();
+    }
+    directory.reverse();
+    let (mut archive, directory) = (stored.split_off(QUOTE as usize), directory.concat());
+    let at = length(&archive);
+    archive.extend(&directory);
+    archive.extend(zip_end(0, u16::try_from(count).expect("few entries"), length(&directory), at));
+    archive
+}
+
+/// The record at the end of a zip.
+pub fn zip_end(disk: u16, entries: u16, directory_size: u32, directory_at: u32) -> Vec<u8> {
     let mut bytes = b"PK\x05\x06".to_vec();
     for number in [disk, disk, entries, entries] {
         bytes.extend(number.to_le_bytes());
@@ -88,15 +125,17 @@ pub(super) fn zip_end(disk: u16, entries: u16, directory_size: u32, directory_at
 }
 
 /// One entry of a tar: its header block, and its content filled up to whole blocks.
-pub(super) fn tar_entry(name: &str, kind: u8, content: &[u8], link: &str) -> Vec<u8> {
+pub fn tar_entry(name: &str, kind: u8, content: &[u8], link: &str) -> Vec<u8> {
     tar_entry_sized(name.as_bytes(), kind, content, link, format!("{:011o}", content.len()).as_bytes())
 }
 
-pub(super) fn tar_file(name: &str, content: &str) -> Vec<u8> {
+/// A plain file of a tar.
+pub fn tar_file(name: &str, content: &str) -> Vec<u8> {
     tar_entry(name, b'0', content.as_bytes(), "")
 }
 
-pub(super) fn tar_entry_sized(name: &[u8], kind: u8, content: &[u8], link: &str, size: &[u8]) -> Vec<u8> {
+/// The same with the field for the size as it is given.
+pub fn tar_entry_sized(name: &[u8], kind: u8, content: &[u8], link: &str, size: &[u8]) -> Vec<u8> {
     let mut block = vec![0_u8; 512];
     let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, &name[..name.len().min(100)]);
@@ -114,18 +153,20 @@ pub(super) fn tar_entry_sized(name: &[u8], kind: u8, content: &[u8], link: &str,
     block
 }
 
-pub(super) fn tar(entries: &[Vec<u8>]) -> Vec<u8> {
+/// A tar of these entries, with its end mark.
+pub fn tar(entries: &[Vec<u8>]) -> Vec<u8> {
     [entries.concat(), vec![0; 1024]].concat()
 }
 
-pub(super) fn gz(content: &[u8]) -> Vec<u8> {
+/// One gzip member.
+pub fn gz(content: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(content).expect("compressed");
     encoder.finish().expect("compressed")
 }
 
 /// A deflate stream of so many MiB of zeros, made by repeating one compressed MiB.
-pub(super) fn deflated_zeros(mebibytes: usize) -> Vec<u8> {
+pub fn deflated_zeros(mebibytes: usize) -> Vec<u8> {
     let mut compress = Compress::new(Compression::best(), false);
     let mut one = Vec::with_capacity(1 << 16);
     // A full flush ends on a whole byte and forgets what was before, so that pieces can be put one after the other.
@@ -137,12 +178,14 @@ pub(super) fn deflated_zeros(mebibytes: usize) -> Vec<u8> {
     stream
 }
 
-pub(super) fn checksum(content: &[u8]) -> u32 {
+/// The checksum that belongs to a content.
+pub fn checksum(content: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(content);
     crc.sum()
 }
 
-pub(super) fn length(bytes: &[u8]) -> u32 {
+/// The length as archives write it.
+pub fn length(bytes: &[u8]) -> u32 {
     u32::try_from(bytes.len()).expect("a small archive")
 }
