@@ -7,10 +7,13 @@ CHECK_TOOLS = @PYTHON=$(PYTHON) scripts/check-tools.sh
 # The console is built by Node; without its sources there is nothing to build.
 CONSOLE_TOOLS = $(if $(wildcard console/package.json),node)
 
+# Holds a server of the binary that is named behind it against its own document.
+CONTRACT = set -e; schemathesis="$$(PYTHON=$(PYTHON) scripts/setup-contract.sh)"; $(PYTHON) contract/run.py --tests $(CARGO_TARGET_DIR)/tmp --schemathesis "$$schemathesis"
+
 .DEFAULT_GOAL := help
 # The steps use the same build folder and the same two or three cores.
 .NOTPARALLEL:
-.PHONY: help run test test-rust test-python test-e2e test-bench lint fmt bench soak docs release clean tools tools-test console
+.PHONY: help run test test-rust test-python test-api test-e2e test-bench lint fmt bench soak fuzz-api docs release clean tools tools-test console
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -28,6 +31,10 @@ test-rust: tools console
 test-python: tools
 	$(PYTHON) -m unittest discover -s python/tests -t python
 	$(PYTHON) -m unittest discover -s bench/tests -t bench
+
+test-api: tools console ## hold the API against its document
+	cargo build --locked
+	@$(CONTRACT) --binary $(CARGO_TARGET_DIR)/debug/lithouse
 
 test-e2e: tools-test console
 	cargo build --locked
@@ -54,6 +61,10 @@ test-bench: tools console ## check in some minutes that the benchmark works
 soak: tools console ## run snippets under load, and kill servers at random, for some minutes (SOAK_SECONDS=120)
 	cargo test --release --locked -p lithouse-engine --test it -- --ignored soak
 	cargo test --release --locked -p lithouse --test it -- --ignored --nocapture soak
+
+fuzz-api: tools console ## ask the API at random for some minutes (SOAK_SECONDS=120)
+	cargo build --locked
+	@$(CONTRACT) --binary $(CARGO_TARGET_DIR)/debug/lithouse --seconds $${SOAK_SECONDS:-120}
 
 docs: tools console ## build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items

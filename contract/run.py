@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hold a real server against its own document, with schemathesis.
+
+The server has a data folder of its own, an app that runs and one that is stopped, and warm snippets. It is asked twice: all operations
+over its port, then those about the server itself over its control socket, where they are not refused. It must answer as its document
+says, live, and complain of nothing.
+"""
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+PATIENCE = 240
+CONFIGURATION = """
+[snippets]
+workers = 2
+
+[apps.sales]
+dir = "sales"
+command = "exec python3 -m http.server --bind 127.0.0.1 $PORT"
+
+[apps.stock]
+dir = "stock"
+command = "exec python3 -m http.server --bind 127.0.0.1 $PORT"
+"""
+
+
+class Failure(Exception):
+    """Something that must not be."""
+
+
+class OverSocket(http.client.HTTPConnection):
+    """HTTP on a unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=PATIENCE)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(str(self.path))
+
+
+class Server:
+    """A server of the binary, in a folder of its own."""
+
+    def __init__(self, binary, folder, tests):
+        self.folder, self.data, self.errors = folder, folder / "data", folder / "errors.txt"
+        for app in ["sales", "stock"]:
+            (folder / app).mkdir()
+            (folder / app / "index.html").write_text("<p>hello</p>\n")
+        (folder / "lithouse.toml").write_text(CONFIGURATION)
+        environment = dict(os.environ)
+        environment.pop("LITHOUSE_LISTEN", None)
+        # What the tests of the binary have built and fetched already need not be built and fetched again.
+        if (tests / "snippets-of-tests-1/complete").exists():
+            self.data.mkdir()
+            for name in ["envs", "snippets"]:
+                shutil.copytree(tests / "snippets-of-tests-1" / name, self.data / name, symlinks=True, copy_function=link_or_copy)
+        if (tests / "envs-of-tests-1/uv").exists():
+            environment.setdefault("LITHOUSE_UV", str(tests / "envs-of-tests-1/uv"))
+        command = [binary, "serve", "--config", "lithouse.toml", "--data", "data", "--listen", "127.0.0.1:0"]
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
+        self.url = wait("the server listens", self.listening)
+
+    def listening(self):
+        """Where it listens, once it does."""
+        if self.process.poll() is not None:
+            raise Failure(f"the server ended with {self.process.returncode}: {self.errors.read_text()}")
+        lines = self.errors.read_text().splitlines()
+        return next((line.removeprefix("listening on ").strip() for line in lines if line.startswith("listening on ")), None)
+
+    def ask(self, method, path, body=None):
+        """Status and JSON of an answer over the control socket, which the server keeps as its successors come."""
+        connection = OverSocket(self.data / "control.sock")
+        with contextlib.closing(connection):
+            connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"} if body else {})
+            answer = connection.getresponse()
+            text = answer.read()
+            return answer.status, json.loads(text) if text else None
+
+    def prepare(self):
+        """Bring it to where the tests begin: an app runs, another is stopped, and snippets are run at once."""
+        wait("the app runs", lambda: self.ask("GET", "/api/apps/sales")[1]["status"] == "running")
+        wait("the other app runs", lambda: self.ask("GET", "/api/apps/stock")[1]["status"] == "running")
+        self.ask("POST", "/api/apps/stock/stop")
+        wait("it is stopped", lambda: self.ask("GET", "/api/apps/stock")[1]["status"] == "stopped")
+        wait("snippets are run", self.runs_snippets)
+
+    def runs_snippets(self):
+        """Whether it does; it builds their environment first."""
+        status, answer = self.ask("POST", "/execute", {"code": "1"})
+        if status != 200 and answer["code"] != "environment_building":
+            raise Failure(f"snippets are not run: {answer}")
+        return status == 200
+
+    def check_is_well(self):
+        """Fail where it is not, or has complained."""
+        status, health = self.ask("GET", "/health")
+        if status != 200 or health["status"] != "up":
+            raise Failure(f"the server is not well: {health}")
+        for log in [self.errors, *self.data.glob("logs/controller.log*"), *self.data.glob("logs/keeper.log*")]:
+            panics = [line for line in log.read_text(errors="replace").splitlines() if "panicked" in line]
+            if panics:
+                raise Failure(f"{log.name}: {panics[0]}")
+
+    def stop(self):
+        """End it as `lithouse stop` does, and wait until all of it has ended."""
+        status, _ = self.ask("POST", "/api/server/stop")
+        if status != 202:
+            raise Failure(f"stopping the server is answered {status}")
+        wait("the server ends", lambda: not (self.data / "control.sock").exists())
+        if self.process.wait(PATIENCE) != 0:
+            raise Failure(f"the server ended with {self.process.returncode}")
+
+    def end(self):
+        """Leave nothing of it, whatever happened. Its keeper ends the apps."""
+        with contextlib.suppress(OSError, http.client.HTTPException, Failure):
+            self.ask("POST", "/api/server/stop")
+            wait("the server ends", lambda: not (self.data / "control.sock").exists())
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+def link_or_copy(source, target):
+    """Another name for a file, where the disk is the same."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def wait(what, look):
+    """What it sees, once it sees something."""
+    end = time.monotonic() + PATIENCE
+    while not (seen := look()):
+        if time.monotonic() > end:
+            raise Failure(f"waited in vain until {what}")
+        time.sleep(0.05)
+    return seen
+
+
+def forward(path):
+    """A port that leads to a unix socket, for as long as this program runs."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def pump(source, target):
+        with contextlib.suppress(OSError):
+            while part := source.recv(1 << 16):
+                target.sendall(part)
+        # Whoever reads from it, and whoever else writes to it, learns that this is the end.
+        for end in [source, target]:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+    def accept():
+        while True:
+            client, _ = listener.accept()
+            server = socket.socket(socket.AF_UNIX)
+            try:
+                server.connect(str(path))
+            except OSError:
+                client.close()
+                continue
+            for ends in [(client, server), (server, client)]:
+                threading.Thread(target=pump, args=ends, daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def examine(schemathesis, url, examples, seconds, *options):
+    """Run schemathesis, with the same inputs each time or, for so many seconds, with ever new ones."""
+    how = ["--max-time", str(seconds)] if seconds else ["--generation-deterministic", "--seed", "1"]
+    command = [schemathesis, "--config-file", HERE / "schemathesis.toml", "run", f"{url}/openapi.json", "--max-examples", str(examples)]
+    # It looks for the hooks in its own folder.
+    environment = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([*command, "--no-color", "--warnings", "off", *how, *options], cwd=HERE, env=environment, check=False)
+    if done.returncode != 0:
+        raise Failure("the server and its document differ: see above")
+
+
+def main():
+    """Run."""
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--binary", required=True, type=Path)
+    arguments.add_argument("--schemathesis", required=True, type=Path)
+    arguments.add_argument("--tests", required=True, type=Path, help="where the tests of the binary keep what they have built")
+    arguments.add_argument("--seconds", type=int, default=0, help="ask at random for so long, instead of the same each time")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory(prefix="lithouse-contract-", ignore_cleanup_errors=True) as folder:
+        server = Server(given.binary.resolve(), Path(folder), given.tests.resolve())
+        try:
+            server.prepare()
+            examine(given.schemathesis.absolute(), server.url, 40 if given.seconds else 10, given.seconds)
+            if server.ask("GET", "/api/server")[1]["pid"] != server.process.pid:
+                raise Failure("another server answers than the one that was started")
+            server.check_is_well()
+            # To stop is asked for once, below: there is nobody to be asked again. Over the port it was, and is refused.
+            control = ["--include-tag", "server", "--exclude-operation-id", "stop_server"]
+            examine(given.schemathesis.absolute(), forward(server.data / "control.sock"), 3, 0, *control)
+            server.check_is_well()
+            server.stop()
+        except Failure as failure:
+            print(f"failed: {failure}", file=sys.stderr)
+            return 1
+        finally:
+            server.end()
+    print("The server answers as its document says.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
