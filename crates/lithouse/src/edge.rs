@@ -4,6 +4,7 @@
 
 mod access;
 mod hold;
+mod lingering;
 mod peer;
 
 use std::net::SocketAddr;
@@ -28,6 +29,7 @@ use crate::logging;
 use crate::metrics::{Handler, RequestCounts};
 pub(crate) use access::AccessLog;
 pub(crate) use hold::{Held, Hold};
+use lingering::Lingering;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PLATFORM_PATH: &str = "/apps/";
@@ -119,7 +121,11 @@ impl Connection {
             None
         });
         let mut response = match refusal {
-            Some(problem) => problem.render(&id),
+            Some(problem) => {
+                let (head, body) = request.into_parts();
+                drop(Lingering::of(body, &head.headers));
+                problem.render(&id)
+            }
             None => self.pass(request, &id).await,
         };
         if response.extensions().get::<OfSuccessor>().is_none()
@@ -183,7 +189,9 @@ impl Connection {
             return self.edge.proxy.serve(request, &client).await.map(Body::new);
         }
         let is_for_person = page::is_wanted(request.headers());
-        let mut response = match self.answer_of_api(request.map(Body::new)).await {
+        let (head, body) = request.into_parts();
+        let body = Body::new(Lingering::of(body, &head.headers));
+        let mut response = match self.answer_of_api(Request::from_parts(head, body)).await {
             Ok(response) if response.extensions().get::<OfSuccessor>().is_some() => return response,
             Ok(response) => response,
             Err(problem) => problem.into_response(),

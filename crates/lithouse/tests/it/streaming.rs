@@ -5,6 +5,7 @@ mod cut;
 mod files;
 mod memory;
 mod passed;
+mod refused;
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
