@@ -13,7 +13,7 @@ CONTRACT = set -e; schemathesis="$$(PYTHON=$(PYTHON) scripts/setup-contract.sh)"
 .DEFAULT_GOAL := help
 # The steps use the same build folder and the same two or three cores.
 .NOTPARALLEL:
-.PHONY: help run test test-rust test-python test-api test-e2e test-bench lint fmt bench soak fuzz-api docs release clean tools tools-test console
+.PHONY: help run test test-rust test-python test-api test-e2e test-bench lint fmt bench soak fuzz fuzz-api docs release clean tools tools-test console
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -43,12 +43,14 @@ test-e2e: tools-test console
 
 lint: tools-test console ## check form and style, changing nothing
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo xtask tidy
 	@scripts/lint-rest.sh
 
 fmt: ## bring the Rust code into its form
 	cargo fmt --all
+	cargo fmt --manifest-path fuzz/Cargo.toml
 
 bench: tools console ## measure side by side with what a user would take instead
 	cargo build --release --locked
@@ -66,6 +68,10 @@ fuzz-api: tools console ## ask the API at random for some minutes (SOAK_SECONDS=
 	cargo build --locked
 	@$(CONTRACT) --binary $(CARGO_TARGET_DIR)/debug/lithouse --seconds $${SOAK_SECONDS:-120}
 
+fuzz: ## look for input that upsets a reader of it, ten minutes each (FUZZ_SECONDS=600, TARGET=multipart)
+	$(CHECK_TOOLS) cargo fuzz
+	@FUZZ_SECONDS="$(FUZZ_SECONDS)" TARGET="$(TARGET)" scripts/fuzz.sh
+
 docs: tools console ## build the documentation of the code
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
 
@@ -75,7 +81,7 @@ release: tools console ## make the archive that is handed out
 
 clean: ## remove what was built; the data folder stays
 	cargo clean
-	rm -rf console/dist console/node_modules e2e/node_modules e2e/results dist
+	rm -rf fuzz/target fuzz/corpus fuzz/artifacts console/dist console/node_modules e2e/node_modules e2e/results dist
 
 # All that is missing is told at once, before anything is built.
 tools:

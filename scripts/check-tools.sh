@@ -67,12 +67,24 @@ check_node() {
     command -v npm >/dev/null || tell "npm" "$command"
 }
 
+# A Rust that is not released yet: only it can watch which ways through a program an input takes.
+check_fuzz() {
+    if ! command -v rustup >/dev/null; then
+        tell "rustup, which has several versions of Rust beside each other" "curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh"
+    elif ! rustup run nightly rustc --version >/dev/null 2>&1; then
+        tell "Rust of the nightly channel" "rustup toolchain install nightly --profile minimal"
+    fi
+    command -v cargo-fuzz >/dev/null || tell "cargo-fuzz" "cargo install cargo-fuzz --locked"
+    command -v c++ >/dev/null || tell "a C++ compiler, which builds libFuzzer" "$(install_command g++ gcc-c++ gcc gcc-c++ build-base)"
+}
+
 for tool in "$@"; do
     case $tool in
         cargo) check_cargo ;;
         rust-components) check_rust_components ;;
         python) check_python ;;
         node) check_node ;;
+        fuzz) check_fuzz ;;
         *) echo "check-tools.sh does not know \`$tool\`" >&2; exit 2 ;;
     esac
 done

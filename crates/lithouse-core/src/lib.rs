@@ -8,6 +8,8 @@
 pub mod app;
 pub mod durations;
 pub mod ending;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod id;
 pub mod lifecycle;
 pub mod limits;

@@ -5,6 +5,8 @@
 //! releases, uploads or HTTP, and does not judge what the files contain. Everything here blocks: call it from `spawn_blocking`.
 
 mod entry;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod kind;
 mod pack;
 mod path;

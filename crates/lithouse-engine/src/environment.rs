@@ -11,6 +11,8 @@ mod configuration;
 mod counts;
 mod error;
 mod explain;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod interpreter;
 mod key;
 mod local;

@@ -16,6 +16,8 @@ mod door;
 mod drain;
 mod exits;
 mod floor;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod groups;
 mod handover;
 mod house;

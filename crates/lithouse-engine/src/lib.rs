@@ -13,6 +13,8 @@ pub mod engine;
 pub mod environment;
 mod files;
 mod fingerprint;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod guard;
 pub mod health;
 pub mod home;

@@ -12,6 +12,8 @@ mod crash;
 mod ending;
 mod environment;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod ground;
 mod health;
 pub mod limits;

@@ -8,6 +8,8 @@
 
 pub mod body;
 pub mod client;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod guard;
 mod headers;
 pub mod page;

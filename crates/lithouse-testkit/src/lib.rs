@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What the tests of several crates share: waiting for facts instead of sleeping for them, free ports, upstreams that
-//! misbehave, and archives as no library would write them. Never a normal dependency.
+//! misbehave, archives as no library would write them, and what fuzzing has found. Never a normal dependency.
 #![forbid(unsafe_code)]
 
 #[expect(clippy::expect_used, reason = "a test without its archive cannot go on")]
 pub mod forge;
 mod ports;
+mod replay;
 pub mod upstream;
 mod wait;
 
 pub use self::ports::free_port;
+pub use self::replay::replay;
 pub use self::wait::{Observation, wait_until, wait_until_blocking};

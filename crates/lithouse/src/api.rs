@@ -5,6 +5,8 @@ mod app;
 mod document;
 mod extract;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 pub(crate) mod health;
 mod log;
 mod metrics;

@@ -10,6 +10,8 @@ mod declare;
 mod environment;
 mod file;
 mod flags;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod hosting;
 mod layers;
 mod limits;

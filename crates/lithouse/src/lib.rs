@@ -11,6 +11,8 @@ mod cli;
 mod config;
 mod docs;
 mod edge;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod logging;
 mod metrics;
 mod plain;

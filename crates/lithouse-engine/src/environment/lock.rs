@@ -51,16 +51,16 @@ pub(super) struct Locker<'a> {
 }
 
 /// What a folder asks for, as far as it matters to the engine.
-struct Asked {
-    project: Project,
+pub(super) struct Asked {
+    pub(super) project: Project,
     configuration: Configuration,
     /// The requirements, if they are what counts.
-    given: Requirements,
+    pub(super) given: Requirements,
 }
 
 impl Asked {
     /// Fails where uv would wait for ever at what is no file.
-    fn read(folder: &Path) -> Result<Self, PrepareError> {
+    pub(super) fn read(folder: &Path) -> Result<Self, PrepareError> {
         check_files(folder)?;
         let project = Project::read(folder)?;
         let configuration = Configuration::of(folder, &project);
@@ -207,7 +207,7 @@ fn read(path: &Path) -> Result<String, PrepareError> {
 }
 
 /// One requirement a line, without comments; editable ones as plain ones, since an environment never changes.
-fn normal_lines(text: &str) -> Vec<String> {
+pub(super) fn normal_lines(text: &str) -> Vec<String> {
     let plain = |line: String| match line.strip_prefix("-e ").or_else(|| line.strip_prefix("--editable ")) {
         Some(rest) => rest.trim().to_owned(),
         None => line,
@@ -216,7 +216,7 @@ fn normal_lines(text: &str) -> Vec<String> {
 }
 
 /// Keeps of the hashes that the index gives only those that the requirements allow; uv puts its own in their place when it locks.
-fn only_given_hashes(lines: Vec<String>, given: &Requirements) -> Result<Vec<String>, PrepareError> {
+pub(super) fn only_given_hashes(lines: Vec<String>, given: &Requirements) -> Result<Vec<String>, PrepareError> {
     let narrow = |line: String| {
         let Some(allowed) = package_name(&line).and_then(|name| given.hashes.get(&name)) else { return Ok(line) };
         let (requirement, hashes) = line.split_once(" --hash=").unwrap_or((&line, ""));

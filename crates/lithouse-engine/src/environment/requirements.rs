@@ -37,22 +37,26 @@ impl Requirements {
     /// Reads a file. What cannot be read is left for uv to complain of, which names it better.
     pub(super) fn read(path: &Path) -> Self {
         let mut found = Self::default();
-        found.take_file(path, 0);
+        found.take_file(path, 0, &mut BTreeSet::new());
         found
     }
 
     /// Reads the lines of a text that includes no others.
     pub(super) fn parse(text: &str) -> Self {
         let mut found = Self::default();
-        found.take_text(text, Path::new("."), DEPTH_LIMIT);
+        found.take_text(text, Path::new("."), DEPTH_LIMIT, &mut BTreeSet::new());
         found
     }
 
-    fn take_file(&mut self, path: &Path, depth: usize) {
+    /// Files that were read are not read again: some that include each other over and over would keep us for ever.
+    fn take_file(&mut self, path: &Path, depth: usize, known: &mut BTreeSet<PathBuf>) {
         self.check_file(path);
+        if !path.canonicalize().is_ok_and(|path| known.insert(path)) {
+            return;
+        }
         if let Ok(bytes) = plain_file::read(path, FILE_LIMIT) {
             let folder = path.parent().unwrap_or(Path::new("."));
-            self.take_text(&String::from_utf8_lossy(&bytes), folder, depth);
+            self.take_text(&String::from_utf8_lossy(&bytes), folder, depth, known);
         }
     }
 
@@ -62,11 +66,11 @@ impl Requirements {
         }
     }
 
-    fn take_text(&mut self, text: &str, folder: &Path, depth: usize) {
+    fn take_text(&mut self, text: &str, folder: &Path, depth: usize, known: &mut BTreeSet<PathBuf>) {
         for line in logical_lines(text) {
             if let Some(included) = value_of(&line, "--requirement", "-r") {
                 if depth < DEPTH_LIMIT {
-                    self.take_file(&folder.join(included), depth + 1);
+                    self.take_file(&folder.join(included), depth + 1, known);
                 }
             } else if let Some(constraints) = value_of(&line, "--constraint", "-c") {
                 self.check_file(&folder.join(constraints));
@@ -184,6 +188,17 @@ mod tests {
         );
         let names: Vec<&str> = found.names.iter().map(String::as_str).collect();
         assert_eq!(names, ["my-tool", "ruamel-yaml", "six", "streamlit"]);
+    }
+
+    #[test]
+    fn files_that_include_each_other_over_and_over_are_read_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+        write("requirements.txt", &("-r ./requirements.txt\n-r other.txt\n".repeat(20) + "six\n"));
+        write("other.txt", &("-r requirements.txt\n-r .//other.txt\n".repeat(20) + "attrs\n--no-index\n"));
+        let found = Requirements::read(&folder.path().join("requirements.txt"));
+        assert_eq!(found.names.iter().map(String::as_str).collect::<Vec<_>>(), ["attrs", "six"]);
+        assert_eq!(found.options, ["--no-index"]);
     }
 
     #[test]

@@ -67,8 +67,12 @@ pub(super) fn not_multipart() -> Problem {
 }
 
 /// Receives a whole upload.
-pub(super) async fn receive(engine: &Engine, mut form: Form, purpose: Purpose) -> Result<Upload, Problem> {
-    let folder = engine.new_tmp("upload");
+pub(super) async fn receive(engine: &Engine, form: Form, purpose: Purpose) -> Result<Upload, Problem> {
+    receive_into(engine.new_tmp("upload"), form, purpose).await
+}
+
+/// Receives a whole upload into a folder that is not there yet.
+pub(super) async fn receive_into(folder: PathBuf, mut form: Form, purpose: Purpose) -> Result<Upload, Problem> {
     let files = folder.join("files");
     tokio::fs::create_dir_all(&files).await.map_err(|error| disk(&error, &error))?;
     let mut upload = Upload { folder, files, key: None, name: None, description: None };

@@ -15,7 +15,7 @@ impl Environment {
     }
 
     /// Those of a test.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn of_pairs(pairs: &[(&str, &str)]) -> Self {
         Self(pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.into(), value.into())).collect())
     }

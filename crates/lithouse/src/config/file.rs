@@ -132,7 +132,7 @@ impl File {
         }
     }
 
-    fn parse(path: PathBuf, text: &str) -> Result<Self, Problem> {
+    pub(super) fn parse(path: PathBuf, text: &str) -> Result<Self, Problem> {
         let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let parsed = if is_json { json::parse(text) } else { toml::parse(text) };
         match parsed {

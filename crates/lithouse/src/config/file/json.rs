@@ -14,9 +14,12 @@ use super::{Lines, Malformed, Node, NodeKind, Table};
 /// What the older shape calls the address to listen on.
 pub(in crate::config) const WEBSITE_PORT: &str = "website_port";
 
+/// No setting lies deeper by far. Each level is read again by those above it.
+const DEPTH: usize = 32;
+
 pub(super) fn parse(text: &str) -> Result<Table, Malformed> {
     let lines = Lines::of(text);
-    table_of(&lines, parsed(&lines, text)?)
+    table_of(&lines, parsed(&lines, text)?, DEPTH)
 }
 
 /// The members of an object, in their order.
@@ -48,23 +51,34 @@ impl<'de> Deserialize<'de> for Entries<'de> {
     }
 }
 
-fn table_of(text: &Lines<'_>, entries: Entries<'_>) -> Result<Table, Malformed> {
-    let entries = entries.0.into_iter().map(|(key, raw)| Ok((key, node(text, raw.get())?)));
+fn table_of(text: &Lines<'_>, entries: Entries<'_>, depth: usize) -> Result<Table, Malformed> {
+    let entries = entries.0.into_iter().map(|(key, raw)| Ok((key, node(text, raw.get(), depth)?)));
     entries.collect::<Result<_, _>>().map(Table)
 }
 
-fn node(text: &Lines<'_>, piece: &str) -> Result<Node, Malformed> {
+/// A value, in which others may lie so many levels deep.
+fn node(text: &Lines<'_>, piece: &str, depth: usize) -> Result<Node, Malformed> {
+    let inner = || depth.checked_sub(1).ok_or_else(|| too_deep(text, piece));
     let kind = match piece.as_bytes().first() {
-        Some(b'{') => NodeKind::Table(table_of(text, parsed(text, piece)?)?),
+        Some(b'{') => {
+            let depth = inner()?;
+            NodeKind::Table(table_of(text, parsed(text, piece)?, depth)?)
+        }
         Some(b'[') => {
+            let depth = inner()?;
             let items: Vec<&RawValue> = parsed(text, piece)?;
-            NodeKind::List(items.into_iter().map(|item| node(text, item.get())).collect::<Result<_, _>>()?)
+            NodeKind::List(items.into_iter().map(|item| node(text, item.get(), depth)).collect::<Result<_, _>>()?)
         }
         Some(b'"') => NodeKind::Text(parsed(text, piece)?),
         Some(b't' | b'f') => NodeKind::Boolean(parsed(text, piece)?),
         _ => serde_json::from_str(piece).map_or_else(|_| NodeKind::Other(piece.to_owned()), NodeKind::Integer),
     };
     Ok(Node { line: text.line(offset(text, piece)), kind })
+}
+
+fn too_deep(text: &Lines<'_>, piece: &str) -> Malformed {
+    let (line, column) = text.position(offset(text, piece));
+    Malformed { line, column, message: format!("it is nested more than {DEPTH} levels deep") }
 }
 
 /// Where a piece of the text begins.
@@ -111,6 +125,18 @@ mod tests {
         parse(&text).unwrap();
         // If each value were looked for from the start, it would take minutes.
         assert!(began.elapsed().as_secs() < 10, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn values_that_lie_too_deep_are_told_with_their_place() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let nested = |depth: usize| format!("{{\n\"a\": {}1{}}}", open.repeat(depth), close.repeat(depth));
+            assert!(parse(&nested(DEPTH)).is_ok());
+            for depth in [DEPTH + 1, 100_000] {
+                let error = parse(&nested(depth)).unwrap_err();
+                assert_eq!((error.line, error.message.as_str()), (2, "it is nested more than 32 levels deep"));
+            }
+        }
     }
 
     #[test]

@@ -47,7 +47,6 @@ refused! { "paths":
     a_file_that_is_shorter_than_it_says: Request::put("data.bin", "x").into_iter().map(|request| request.claiming(10)).collect::<Vec<_>>();
     a_tail_below_zero: Request::get("/api/apps/there/logs?tail=-1");
     a_tail_in_words: Request::get("/api/apps/there/logs?tail=abc");
-    a_tail_beyond_all_numbers: Request::get("/api/apps/there/logs?tail=99999999999999999999999");
     an_empty_tail: Request::get("/api/apps/there/logs?tail=");
     a_parameter_twice: Request::get("/api/apps/there/logs?tail=1&tail=2");
     an_unknown_parameter: Request::get("/api/apps/there/logs?tial=1");
