@@ -13,7 +13,7 @@ CONTRACT = set -e; schemathesis="$$(PYTHON=$(PYTHON) scripts/setup-contract.sh)"
 .DEFAULT_GOAL := help
 # The steps use the same build folder and the same two or three cores.
 .NOTPARALLEL:
-.PHONY: help run test test-rust test-python test-api test-e2e test-bench lint fmt bench soak fuzz fuzz-api docs release clean tools tools-test console
+.PHONY: help run test test-rust test-python test-api test-e2e test-bench lint fmt bench soak fuzz fuzz-api docs release clean tools tools-test tools-venv console
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -22,8 +22,8 @@ run: tools console ## build Lithouse and serve the example apps
 	cargo build --release --locked
 	$(CARGO_TARGET_DIR)/release/lithouse serve examples/apps --data data
 
-test: tools-test lint test-rust test-python test-e2e ## test everything, the browser included
-	@echo "All tests passed: lint, Rust, Python, end to end."
+test: tools-test lint test-rust test-python test-api test-e2e ## test everything, the browser included
+	@echo "All tests passed: lint, Rust, Python, API, end to end."
 
 test-rust: tools console
 	cargo test --workspace --locked
@@ -32,7 +32,7 @@ test-python: tools
 	$(PYTHON) -m unittest discover -s python/tests -t python
 	$(PYTHON) -m unittest discover -s bench/tests -t bench
 
-test-api: tools console ## hold the API against its document
+test-api: tools tools-venv console ## hold the API against its document
 	cargo build --locked
 	@$(CONTRACT) --binary $(CARGO_TARGET_DIR)/debug/lithouse
 
@@ -64,7 +64,7 @@ soak: tools console ## run snippets under load, and kill servers at random, for 
 	cargo test --release --locked -p lithouse-engine --test it -- --ignored soak
 	cargo test --release --locked -p lithouse --test it -- --ignored --nocapture soak
 
-fuzz-api: tools console ## ask the API at random for some minutes (SOAK_SECONDS=120)
+fuzz-api: tools tools-venv console ## ask the API at random for some minutes (SOAK_SECONDS=120)
 	cargo build --locked
 	@$(CONTRACT) --binary $(CARGO_TARGET_DIR)/debug/lithouse --seconds $${SOAK_SECONDS:-120}
 
@@ -88,7 +88,10 @@ tools:
 	$(CHECK_TOOLS) cargo python $(CONSOLE_TOOLS)
 
 tools-test:
-	$(CHECK_TOOLS) cargo rust-components python node
+	$(CHECK_TOOLS) cargo rust-components python venv node
+
+tools-venv:
+	$(CHECK_TOOLS) venv
 
 console:
 	@scripts/setup-console.sh

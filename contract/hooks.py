@@ -3,10 +3,12 @@
 
 A schema says that a file is bytes, and cannot say that a bundle is an archive and a script is not empty. Where a request is meant to be
 right, its files are put in the place of the bytes. What is meant to be wrong is sent as it is.
+
+The files are text, not bytes: what a hook has changed is judged anew against its schema, and bytes would make it wrong, whatever they are.
 """
 
 import io
-import zipfile
+import tarfile
 import zlib
 
 import jsonschema_rs
@@ -16,23 +18,25 @@ FORM = "multipart/form-data"
 
 
 def requirements_of(number):
-    """Requirements whose build fails at once: no index is asked for them, so that no test waits for a network."""
-    return f"# no. {number}\nmissing @ file:///nonexistent/{number}\n".encode()
+    """Requirements that nothing fulfils: no index is asked for them, so that no test waits for a network."""
+    return f"missing-{number}<1,>2\n"
 
 
 def script_of(number):
     """A script."""
-    return f"# no. {number}: …\nprint('hello')\n".encode()
+    return f"# no. {number}: …\nprint('hello')\n"
 
 
 def bundle_of(number):
-    """An archive."""
-    files = {"requirements.txt": requirements_of(number), "app.py": script_of(number), "data/sales.csv": bytes(number)}
+    """An archive. All of a tar with plain files is text."""
+    files = {"requirements.txt": requirements_of(number), "app.py": "print('hello')\n", "data/sales.csv": "8" * number}
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+    with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name), content)
-    return packed.getvalue()
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content.encode()))
+    return packed.getvalue().decode("ascii")
 
 
 FILES = {"requirements": requirements_of, "app": script_of, "bundle": bundle_of}

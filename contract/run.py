@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PATIENCE = 240
+STOP = "POST /api/server/stop"
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 CONFIGURATION = """
 [snippets]
 workers = 2
@@ -56,8 +59,13 @@ class OverSocket(http.client.HTTPConnection):
 class Server:
     """A server of the binary, in a folder of its own."""
 
-    def __init__(self, binary, folder, tests):
+    def __init__(self, folder):
         self.folder, self.data, self.errors = folder, folder / "data", folder / "errors.txt"
+        self.process = None
+
+    def start(self, binary, tests):
+        """Start it, and wait until it listens."""
+        folder = self.folder
         for app in ["sales", "stock"]:
             (folder / app).mkdir()
             (folder / app / "index.html").write_text("<p>hello</p>\n")
@@ -73,7 +81,10 @@ class Server:
             environment.setdefault("LITHOUSE_UV", str(tests / "envs-of-tests-1/uv"))
         command = [binary, "serve", "--config", "lithouse.toml", "--data", "data", "--listen", "127.0.0.1:0"]
         with self.errors.open("w") as errors:
-            self.process = subprocess.Popen(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors)
+            # What a terminal tells this program, it does not tell the server as well.
+            self.process = subprocess.Popen(
+                command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
+            )
         self.url = wait("the server listens", self.listening)
 
     def listening(self):
@@ -94,11 +105,19 @@ class Server:
 
     def prepare(self):
         """Bring it to where the tests begin: an app runs, another is stopped, and snippets are run at once."""
-        wait("the app runs", lambda: self.ask("GET", "/api/apps/sales")[1]["status"] == "running")
-        wait("the other app runs", lambda: self.ask("GET", "/api/apps/stock")[1]["status"] == "running")
-        self.ask("POST", "/api/apps/stock/stop")
-        wait("it is stopped", lambda: self.ask("GET", "/api/apps/stock")[1]["status"] == "stopped")
+        for app in ["sales", "stock"]:
+            self.wait_for(app, "running")
+        self.stop_app("stock")
         wait("snippets are run", self.runs_snippets)
+
+    def wait_for(self, app, status):
+        """Wait until an app is so."""
+        wait(f"`{app}` is {status}", lambda: self.ask("GET", f"/api/apps/{app}")[1].get("status") == status)
+
+    def stop_app(self, app):
+        """Stop an app, and wait until it is."""
+        self.ask("POST", f"/api/apps/{app}/stop")
+        self.wait_for(app, "stopped")
 
     def runs_snippets(self):
         """Whether it does; it builds their environment first."""
@@ -119,21 +138,39 @@ class Server:
 
     def stop(self):
         """End it as `lithouse stop` does, and wait until all of it has ended."""
-        status, _ = self.ask("POST", "/api/server/stop")
+        status, _ = self.ask(*STOP.split())
         if status != 202:
             raise Failure(f"stopping the server is answered {status}")
         wait("the server ends", lambda: not (self.data / "control.sock").exists())
         if self.process.wait(PATIENCE) != 0:
             raise Failure(f"the server ended with {self.process.returncode}")
+        wait("no process of it is left", lambda: not processes_of(self.folder))
 
     def end(self):
-        """Leave nothing of it, whatever happened. Its keeper ends the apps."""
+        """Leave no process of it, whatever happened."""
+        # Nobody ends this but at its end, or by force.
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         with contextlib.suppress(OSError, http.client.HTTPException, Failure):
-            self.ask("POST", "/api/server/stop")
-            wait("the server ends", lambda: not (self.data / "control.sock").exists())
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+            self.ask(*STOP.split())
+            wait("the server ends", lambda: not processes_of(self.folder), 30)
+        while left := processes_of(self.folder):
+            for process in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(0.05)
+
+
+def processes_of(folder):
+    """The processes that were started in a folder, or work with what is in it."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        # It may end while it is looked at, or be another user's.
+        with contextlib.suppress(OSError):
+            told = [os.fsencode(os.readlink(process / "cwd")), (process / "cmdline").read_bytes(), (process / "environ").read_bytes()]
+            if any(os.fsencode(folder) in text for text in told):
+                found.append(int(process.name))
+    return found
 
 
 def link_or_copy(source, target):
@@ -144,9 +181,9 @@ def link_or_copy(source, target):
         shutil.copy2(source, target)
 
 
-def wait(what, look):
+def wait(what, look, patience=PATIENCE):
     """What it sees, once it sees something."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     while not (seen := look()):
         if time.monotonic() > end:
             raise Failure(f"waited in vain until {what}")
@@ -183,15 +220,30 @@ def forward(path):
     return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-def examine(schemathesis, url, examples, seconds, *options):
-    """Run schemathesis, with the same inputs each time or, for so many seconds, with ever new ones."""
+def examine(schemathesis, folder, url, examples, seconds, *options):
+    """Run schemathesis in a folder, with the same inputs each time or, for so many seconds, with ever new ones.
+
+    Answers the operations that were answered with success.
+    """
     how = ["--max-time", str(seconds)] if seconds else ["--generation-deterministic", "--seed", "1"]
     command = [schemathesis, "--config-file", HERE / "schemathesis.toml", "run", f"{url}/openapi.json", "--max-examples", str(examples)]
-    # It looks for the hooks in its own folder.
+    # What it keeps for its next run must not change that one.
+    folder.mkdir()
     environment = {**os.environ, "PYTHONPATH": str(HERE), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([*command, "--no-color", "--warnings", "off", *how, *options], cwd=HERE, env=environment, check=False)
+    done = subprocess.run([*command, "--no-color", "--warnings", "off", "--report-ndjson-path", folder / "events.ndjson", *how, *options], cwd=folder, env=environment, check=False)
     if done.returncode != 0:
         raise Failure("the server and its document differ: see above")
+    with (folder / "events.ndjson").open() as events:
+        return {operation for event in events for operation in succeeded(json.loads(event))}
+
+
+def succeeded(event):
+    """The operations that were answered with success, as far as an event of schemathesis tells."""
+    recorder = event.get("ScenarioFinished", {}).get("recorder", {})
+    for name, interaction in recorder.get("interactions", {}).items():
+        if 200 <= ((interaction.get("response") or {}).get("status_code") or 0) < 300:
+            case = recorder["cases"][name]["value"]
+            yield f"{case['method']} {case['path']}"
 
 
 def main():
@@ -202,18 +254,34 @@ def main():
     arguments.add_argument("--tests", required=True, type=Path, help="where the tests of the binary keep what they have built")
     arguments.add_argument("--seconds", type=int, default=0, help="ask at random for so long, instead of the same each time")
     given = arguments.parse_args()
-    with tempfile.TemporaryDirectory(prefix="lithouse-contract-", ignore_cleanup_errors=True) as folder:
-        server = Server(given.binary.resolve(), Path(folder), given.tests.resolve())
+    # Whoever ends this program ends all that it has started.
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    with tempfile.TemporaryDirectory(prefix="lithouse-contract-") as folder:
+        folder = Path(folder).resolve()
+        server = Server(folder)
         try:
+            server.start(given.binary.resolve(), given.tests.resolve())
             server.prepare()
-            examine(given.schemathesis.absolute(), server.url, 40 if given.seconds else 10, given.seconds)
+            done = examine(given.schemathesis.absolute(), folder / "port", server.url, 40 if given.seconds else 10, given.seconds)
             if server.ask("GET", "/api/server")[1]["pid"] != server.process.pid:
                 raise Failure("another server answers than the one that was started")
             server.check_is_well()
-            # To stop is asked for once, below: there is nobody to be asked again. Over the port it was, and is refused.
-            control = ["--include-tag", "server", "--exclude-operation-id", "stop_server"]
-            examine(given.schemathesis.absolute(), forward(server.data / "control.sock"), 3, 0, *control)
+            server.stop_app("stock")
+            # To stop is asked for once, below: there is nobody to be asked again. Over the port it was, and is refused. No link leads
+            # from one of these operations to another.
+            control = ["--include-tag", "server", "--exclude-operation-id", "stop_server", "--phases", "coverage,fuzzing"]
+            done |= examine(given.schemathesis.absolute(), folder / "socket", forward(server.data / "control.sock"), 3, 0, *control)
             server.check_is_well()
+            if server.ask("GET", "/api/server")[1]["pid"] == server.process.pid:
+                raise Failure("the server was told to replace itself, and did not")
+            if server.ask("GET", "/api/apps/stock")[1].get("status") != "stopped":
+                raise Failure("an app that was stopped is not, after its server was replaced")
+            # Whoever only refuses differs from no document.
+            document = server.ask("GET", "/openapi.json")[1]
+            never = {f"{method.upper()} {path}" for path, operations in document["paths"].items() for method in operations} - done - {STOP}
+            if never and not given.seconds:
+                raise Failure(f"never answered with success: {', '.join(sorted(never))}")
             server.stop()
         except Failure as failure:
             print(f"failed: {failure}", file=sys.stderr)

@@ -56,6 +56,14 @@ check_python() {
     fi
 }
 
+# What is installed for tests goes into a virtual environment; Debian has what makes one in packages of their own.
+check_venv() {
+    python=${PYTHON:-python3}
+    found=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null) || return 0
+    "$python" -c 'import venv, ensurepip' 2>/dev/null || "$python" -c 'import venv, pip' 2>/dev/null ||
+        tell "the modules \`venv\` and \`pip\` of $python" "$(install_command "python$found-venv" python3-pip python-pip python3-pip py3-pip)"
+}
+
 check_node() {
     command=$(install_command "nodejs npm" "nodejs npm" "nodejs npm" "nodejs20 npm20" "nodejs npm")
     if ! command -v node >/dev/null; then
@@ -83,6 +91,7 @@ for tool in "$@"; do
         cargo) check_cargo ;;
         rust-components) check_rust_components ;;
         python) check_python ;;
+        venv) check_venv ;;
         node) check_node ;;
         fuzz) check_fuzz ;;
         *) echo "check-tools.sh does not know \`$tool\`" >&2; exit 2 ;;

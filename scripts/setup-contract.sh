@@ -10,15 +10,15 @@ folder=${CARGO_TARGET_DIR:-target}/contract
 if ! cmp -s contract/requirements.txt "$folder/installed.txt" || ! "$folder/venv/bin/schemathesis" --version >/dev/null 2>&1; then
     mkdir -p "$folder"
     rm -rf "$folder/venv" "$folder/installed.txt"
-    if ! said=$("$python" -m venv "$folder/venv" 2>&1); then
-        echo "$said" >&2
-        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-        echo "missing: the module \`venv\` of $python, with pip" >&2
-        echo "    install it with: sudo apt-get install python$version-venv    (where Python is the system's; else it is part of Python)" >&2
-        exit 1
+    # Debian has the pip that goes into a new environment in a package of its own: the system's does as well.
+    if "$python" -c 'import ensurepip' 2>/dev/null; then
+        "$python" -m venv "$folder/venv" >&2
+        set -- "$folder/venv/bin/python" -m pip
+    else
+        "$python" -m venv --without-pip "$folder/venv" >&2
+        set -- "$python" -m pip --python "$folder/venv/bin/python"
     fi
-    "$folder/venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
-        -r contract/requirements.txt >&2
+    "$@" install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r contract/requirements.txt >&2
     cp contract/requirements.txt "$folder/installed.txt"
 fi
 echo "$(realpath "$folder")/venv/bin/schemathesis"
