@@ -45,6 +45,7 @@ impl Opening {
     /// [`ERRORS_FOR`] is taken as it is: it answers, and what it says is its own affair.
     pub(crate) async fn watch(self) -> Opened {
         let mut first_error = None;
+        let mut is_told = false;
         loop {
             match self.listener().await {
                 Ok(Listener::Stranger(by)) => return Opened::Stranger(by),
@@ -60,7 +61,11 @@ impl Opening {
                     }
                 }
                 Ok(Listener::Nobody) => self.seen.note(format!("nothing of it listens on port {}, its `$PORT`", self.port)),
-                Err(error) => tracing::warn!(port = self.port, error = %error, "it cannot be seen who listens on a port"),
+                Err(error) if is_told => tracing::debug!(port = self.port, error = %error, "it still cannot be seen"),
+                Err(error) => {
+                    is_told = true;
+                    tracing::warn!(port = self.port, error = %error, "it cannot be seen who listens on a port");
+                }
             }
             tokio::time::sleep(PAUSE).await;
         }
