@@ -111,6 +111,17 @@ export class Lithouse {
     });
   }
 
+  /** Waits until snippets are run: their environment is built first. */
+  runsSnippets() {
+    return waitUntil("snippets to be run", async () => {
+      const headers = { "content-type": "application/json" };
+      const response = await fetch(`${this.origin}/execute`, { method: "POST", headers, body: JSON.stringify({ code: "1" }) });
+      const answer = await response.json();
+      if (!response.ok && answer.code !== "environment_building") throw final(`a snippet is answered ${response.status}: ${JSON.stringify(answer)}`);
+      return response.ok;
+    }, BUILD_MILLISECONDS);
+  }
+
   /** Where the app's log lies, for tests that read it while no server answers. */
   logFile(app) {
     return join(this.data, "logs", `${app.key}.log`);

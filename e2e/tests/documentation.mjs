@@ -9,6 +9,25 @@ import { picture, withPage } from "../lib/browser.mjs";
 
 const LIMIT = { timeout: 120_000 };
 
+/** Opens an operation of the page for trying it out. */
+async function tryOutOn(page, tag, id) {
+  const operation = page.locator(`#operations-${tag}-${id}`);
+  await operation.locator(".opblock-summary-control").click();
+  await operation.getByRole("button", { name: "Try it out" }).click();
+  return operation;
+}
+
+/** Executes it as it is filled in now, and waits until the page shows an answer with this status. */
+async function answered(operation, status) {
+  await operation.getByRole("button", { name: "Execute", exact: true }).click();
+  await operation.locator(".live-responses-table .response-col_status").filter({ hasText: String(status) }).waitFor();
+}
+
+/** What the page shows of the JSON that was answered. */
+async function shownBy(operation) {
+  return JSON.parse(await operation.locator(".live-responses-table .response-col_description .highlight-code pre").first().innerText());
+}
+
 export function documentation(lab, version) {
   describe("the documentation of the API", { skip: lab.plain && "there is no server" }, () => {
     const operations = async () => {
@@ -16,12 +35,15 @@ export function documentation(lab, version) {
       return Object.values(paths).flatMap((item) => Object.values(item));
     };
 
-    test("/docs shows every operation, with what it takes and answers", LIMIT, () => withPage(lab.profile, `${lab.server.origin}/docs`, async (page) => {
+    test("/docs shows every operation, with what it takes and answers", { timeout: 300_000 }, () => withPage(lab.profile, `${lab.server.origin}/docs`, async (page) => {
       for (const { operationId, tags, summary } of await operations()) {
         const operation = page.locator(`#operations-${tags[0]}-${operationId}`);
+        const control = operation.locator(".opblock-summary-control");
         await operation.getByText(summary, { exact: true }).waitFor();
-        await operation.locator(".opblock-summary-control").click();
+        await control.click();
         await operation.locator(".responses-table").first().waitFor();
+        // The more is open, the longer the page takes for the next.
+        await control.click();
       }
       await picture(page, "docs");
     }));
@@ -36,17 +58,35 @@ export function documentation(lab, version) {
       await picture(page, "redoc");
     }));
 
+    test("both are found with a slash behind their names, too", LIMIT, async () => {
+      for (const [name, operation] of [["docs", "#operations-apps-create_app"], ["redoc", '[id="tag/apps/operation/create_app"]']]) {
+        await withPage(lab.profile, `${lab.server.origin}/${name}/`, async (page) => {
+          assert.equal(new URL(page.url()).pathname, `/${name}`);
+          await page.locator(operation).waitFor();
+        });
+      }
+    });
+
+    test("the apps can be asked for, and a snippet run, on the page", { timeout: 300_000 }, async () => {
+      await lab.server.runsSnippets();
+      await withPage(lab.profile, `${lab.server.origin}/docs`, async (page) => {
+        const there = await lab.server.api("GET", "/apps");
+        const list = await tryOutOn(page, "apps", "list_apps");
+        await answered(list, 200);
+        // Others may be deployed meanwhile.
+        const { apps } = await shownBy(list);
+        assert.deepEqual(apps.slice(0, there.apps.length).map((app) => app.app_id), there.apps.map((app) => app.app_id));
+
+        const execute = await tryOutOn(page, "snippets", "execute");
+        await execute.locator("textarea").fill(JSON.stringify({ code: "print(6 * 7)" }));
+        await answered(execute, 200);
+        const { output } = await shownBy(execute);
+        assert.equal(output.stdout, "42\n");
+      });
+    });
+
     test("an operation can be tried out on the page, files and all", LIMIT, () => withPage(lab.profile, `${lab.server.origin}/docs`, async (page) => {
-      const tryOut = async (id) => {
-        const operation = page.locator(`#operations-apps-${id}`);
-        await operation.locator(".opblock-summary-control").click();
-        await operation.getByRole("button", { name: "Try it out" }).click();
-        return operation;
-      };
-      const answered = async (operation, status) => {
-        await operation.getByRole("button", { name: "Execute" }).click();
-        await operation.locator(".live-responses-table .response-col_status").filter({ hasText: String(status) }).waitFor();
-      };
+      const tryOut = (id) => tryOutOn(page, "apps", id);
       const create = await tryOut("create_app");
       const field = (name) => create.locator(`tr[data-property-name=${name}]`);
       const file = (name, content) => ({ name, mimeType: "text/plain", buffer: Buffer.from(content) });

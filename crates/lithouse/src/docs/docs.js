@@ -13,11 +13,13 @@ window.ui = SwaggerUIBundle({
   requestInterceptor: leaveOutEmptyFields,
 });
 
-// A form sends an empty text for every field that nobody filled in, unless each is unticked. No field of ours means anything by it.
+// A form sends an empty text for every field that nobody filled in, unless each is unticked, and where the document gives the field a
+// type of content, a nameless file without any. No field of ours means anything by either; a file that somebody chose has its name.
 function leaveOutEmptyFields(request) {
   if (request.body instanceof FormData) {
-    const filled = [...request.body.keys()].filter((name) => request.body.get(name) !== "");
-    request.body = filled.reduce((form, name) => (form.append(name, request.body.get(name)), form), new FormData());
+    const isEmpty = (value) => value === "" || (value.size === 0 && value.name === "blob");
+    const filled = [...request.body].filter(([, value]) => !isEmpty(value));
+    request.body = filled.reduce((form, [name, value]) => (form.append(name, value), form), new FormData());
   }
   return request;
 }
