@@ -43,6 +43,10 @@ impl Reader for Levels {
         "info"
     }
 
+    fn words() -> Vec<&'static str> {
+        LEVELS.to_vec()
+    }
+
     fn of_text(text: &str) -> Result<LogLevels, Wrong> {
         let parts: Result<Vec<_>, _> = text.split(',').map(|part| of_part(part.trim())).collect();
         let parts = parts?;
