@@ -19,7 +19,7 @@ use crate::shared::now_ms;
 /// What was seen this short a while ago is not looked at again.
 const FRESH: Duration = Duration::from_millis(900);
 /// How long a look may take before whoever asks is told that it does.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// The disk is nearly full when less than one part in so many is free, …
 const SMALL_PART: u64 = 20;
 /// … unless this much is.

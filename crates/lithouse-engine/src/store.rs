@@ -117,7 +117,7 @@ const SQLITE_NOTADB: u32 = 26;
 /// How long a statement that is under way may take when the database is closed.
 const CLOSES_WITHIN: std::time::Duration = std::time::Duration::from_secs(2);
 /// How long a look whether the database can be written waits for others who write.
-const LOOKS_WITHIN: Duration = Duration::from_millis(1500);
+const LOOKS_WITHIN: Duration = Duration::from_secs(4);
 /// How many damaged places are told.
 const MOST_TOLD: u32 = 3;
 

@@ -244,7 +244,7 @@ problems!(Asking: [Code::HostNotServed]);
 /// Ask whether the server is up
 ///
 /// Never asks who you are; details are told to whoever may use the API. The status is 200 also of a server that is degraded: it
-/// answers, and ending it would mend nothing. It may be asked each second; a disk that hangs is waited for two seconds.
+/// answers, and ending it would mend nothing. It may be asked each second; a disk that hangs is waited for five seconds.
 #[utoipa::path(
     get, path = "/health", operation_id = "get_health", tag = "server",
     responses((status = OK, description = "It is", body = Health), Asking),

@@ -32,8 +32,17 @@ impl fmt::Display for Problem {
 
 /// Why there is no configuration. It is shown as the text behind a first `error: `.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\nerror: "))]
+#[error("{}", told(.0))]
 pub(crate) struct Problems(pub(super) Vec<Problem>);
+
+/// So many are shown to people; whoever has more mends these first.
+const SHOWN: usize = 20;
+
+fn told(problems: &[Problem]) -> String {
+    let more = problems.len().saturating_sub(SHOWN);
+    let shown = problems.iter().take(SHOWN).map(ToString::to_string);
+    shown.chain((more > 0).then(|| format!("and {more} more"))).collect::<Vec<_>>().join("\nerror: ")
+}
 
 impl Problems {
     /// Each of them for programs.
@@ -45,5 +54,21 @@ impl Problems {
 impl From<Problem> for Problems {
     fn from(problem: Problem) -> Self {
         Self(vec![problem])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_very_many_problems_the_first_are_shown_and_the_others_counted() {
+        let many = Problems((0..2_000).map(|number| Problem::new(format!("line {number}"))).collect());
+        let text = many.to_string();
+        assert!(
+            text.starts_with("line 0\nerror: line 1\n") && text.ends_with("\nerror: line 19\nerror: and 1980 more"),
+            "{text}"
+        );
+        assert_eq!(many.each().len(), 2_000);
     }
 }
