@@ -193,6 +193,7 @@ impl Store {
             // A thousand apps that start at once stand in line here, each with a row to write. All of them get their turn.
             .acquire_timeout(PATIENCE)
             .acquire_slow_threshold(PATIENCE)
+            .after_release(|connection, _| Box::pin(async move { Ok(is_out_of_transactions(connection).await) }))
             .connect_with(options)
             .await
             .map_err(|source| not_opened(path, source))?;
@@ -490,6 +491,16 @@ fn not_opened(path: &Path, source: sqlx::Error) -> StoreError {
     }
 }
 
+/// Whether nothing is left of what a connection did. SQLite ends a transaction by itself when there is no room, which sqlx does not
+/// hear of: it takes the next one for a part of it, whose failure then leaves a transaction open that nobody knows of. What is stored
+/// in that is lost at the end of the server, and nobody else can write. Such a connection is closed, which undoes what is open.
+async fn is_out_of_transactions(connection: &mut SqliteConnection) -> bool {
+    // They stand in line behind a rollback that is still to be done, so that sqlx's count is right after them. No lock is taken.
+    let begun = sqlx::query("BEGIN").execute(&mut *connection).await;
+    let ended = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+    begun.and(ended).is_ok() && !connection.is_in_transaction()
+}
+
 /// A damaged database is refused at once rather than found out bit by bit. What is in it for a thousand apps takes milliseconds.
 async fn look_over(path: &Path, connection: &mut SqliteConnection) -> Result<(), StoreError> {
     let found: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(format!("PRAGMA quick_check({MOST_TOLD})")))
@@ -651,6 +662,50 @@ mod tests {
         drop(both);
         let refused = store.set_last_used(&"a7c1e0f2b9f84a62".parse().unwrap(), 1).await.unwrap_err();
         assert!(refused.is_read_only() && !refused.is_damage() && !refused.is_disk_full(), "{refused:?}");
+    }
+
+    /// Sets of each connection that the pool may have how many pages the database may take.
+    async fn allow_pages(store: &Store, pages: u32) {
+        let mut both = [store.pool.acquire().await.unwrap(), store.pool.acquire().await.unwrap()];
+        for connection in &mut both {
+            let pragma = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {pages}"));
+            sqlx::query(pragma).execute(&mut **connection).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_change_that_found_no_room_leaves_no_transaction_open_in_which_later_ones_are_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lithouse.db");
+        let store = Store::open(&path).await.unwrap();
+        let row = "INSERT INTO apps (id, name, origin, desired, head, cookie_secret, created_at) \
+             VALUES ('a7c1e0f2b9f84a62', 'Sales', 'deployed', 'running', 1, 'x', 5)";
+        sqlx::query(row).execute(&store.pool).await.unwrap();
+        let app: AppId = "a7c1e0f2b9f84a62".parse().unwrap();
+        let release = |number, entry: String| ReleaseRecord::accepted(ReleaseNumber(number), entry, 5);
+        store.add_release(&app, &release(1, "app.py".to_owned())).await.unwrap();
+        for _ in 0..4 {
+            // It cannot be less than there are: there is no room for more.
+            allow_pages(&store, 1).await;
+            let refused = store.add_release(&app, &release(2, "x".repeat(1 << 20))).await.unwrap_err();
+            assert!(refused.is_disk_full(), "{refused:?}");
+            for _ in 0..2 {
+                // Refused within a transaction for a reason of its own.
+                store.add_release(&app, &release(1, "app.py".to_owned())).await.unwrap_err();
+            }
+        }
+        allow_pages(&store, u32::MAX - 1).await;
+        for number in 2..6 {
+            store.add_release(&app, &release(number, "x".repeat(1 << 20))).await.unwrap();
+            store.set_last_used(&app, number.into()).await.unwrap();
+        }
+        assert_eq!(store.try_to_write().await, Ok(()));
+        // What the database holds for anybody else.
+        let options = SqliteConnectOptions::new().filename(&path);
+        let mut other = SqliteConnection::connect_with(&options).await.unwrap();
+        let kept = "SELECT last_used_at, (SELECT count(*) FROM releases) FROM apps";
+        let kept: (i64, i64) = sqlx::query_as(kept).fetch_one(&mut other).await.unwrap();
+        assert_eq!(kept, (5, 5));
     }
 
     #[tokio::test]

@@ -224,6 +224,8 @@ async fn save<E>(
         }
         file.write_all(&chunk).await.map_err(|error| disk(&error, &error))?;
     }
+    // What became of the last write is told here, and only here.
+    file.flush().await.map_err(|error| disk(&error, &error))?;
     // The deploy is accepted only when its files would survive a power cut.
     file.sync_all().await.map_err(|error| disk(&error, &error))?;
     Ok(size)

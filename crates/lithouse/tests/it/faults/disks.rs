@@ -2,6 +2,7 @@
 //! Disks that are full or read-only, with real ones: a small file system is mounted where the data folder, or a part of it, lies. It
 //! needs root; without, each test says so and ends.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -36,6 +37,13 @@ impl Disk {
             let filled = Command::new("dd").args(["if=/dev/zero", size, "oflag=append", "conv=notrunc", &ballast]).output();
             assert!(!filled.unwrap().status.success(), "the disk is not full");
         }
+    }
+
+    /// Leaves this much room, and no more.
+    fn leave(&self, kibibytes: u64) {
+        self.fill();
+        let ballast = std::fs::File::options().write(true).open(self.0.join("ballast")).unwrap();
+        ballast.set_len(ballast.metadata().unwrap().len().saturating_sub(kibibytes << 10)).unwrap();
     }
 
     /// Makes it this large.
@@ -125,6 +133,80 @@ fn on_a_full_disk_every_wish_is_answered_nothing_is_half_done_and_room_is_enough
     server.wait_for(&app, "failed again", |seen| seen["status"] == "failed" && seen["reason"].to_string().contains("43"));
     server.delete(&format!("/api/apps/{app}")).expect(204);
     assert!(!folder.exists());
+    assert!(server.stop().success());
+}
+
+/// Room for the files of a wish and not, or only in part, for what the database notes of it: so a transaction ends at each of its steps.
+#[test]
+fn what_is_accepted_around_a_full_disk_outlives_a_crash_and_nothing_stays_locked_when_there_is_room() {
+    let mut server = Server::prepare_with_uv(&[]);
+    let Some(disk) = Disk::mount(&server.data(), 24) else { return };
+    server.start_again();
+    let one = server.create(Form::app("no-such-package-lithouse-42\n", HELLO));
+    server.wait_for_status(&one, "failed");
+    let mut apps = BTreeSet::from([one.clone()]);
+    let mut said = String::new();
+    let create = |server: &Server, apps: &mut BTreeSet<String>| {
+        let answer = server.post_form("/api/apps", Form::app("no-such-package-lithouse-42\n", HELLO));
+        if answer.status == 201 {
+            apps.insert(answer.json()["app_id"].as_str().unwrap().to_owned());
+        }
+        answer.status
+    };
+    let mut describe = |server: &Server, text: String| {
+        let answer = server.patch(&format!("/api/apps/{one}"), &json!({"description": text}));
+        if answer.status == 200 {
+            said = text;
+        }
+        answer.status
+    };
+    let (mut accepted, mut refused) = (0, 0);
+    for kibibytes in [0, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64] {
+        disk.leave(kibibytes);
+        for _ in 0..3 {
+            for status in [create(&server, &mut apps), describe(&server, format!("{kibibytes} {}", "x".repeat(900)))] {
+                accepted += u32::from([200, 201].contains(&status));
+                refused += u32::from(status == 507);
+                assert!([200, 201, 507].contains(&status), "{status} with {kibibytes} KiB");
+            }
+        }
+    }
+    assert!(accepted > 0 && refused > 0, "{accepted} accepted, {refused} refused");
+    disk.make_room();
+    for round in 0..6 {
+        assert_eq!(create(&server, &mut apps), 201);
+        assert_eq!(describe(&server, format!("round {round}")), 200);
+        let gone = apps.iter().find(|app| **app != one).unwrap().clone();
+        server.delete(&format!("/api/apps/{gone}")).expect(204);
+        apps.remove(&gone);
+    }
+    server.kill();
+    server.start_again();
+    let listed = server.get("/api/apps").expect(200).json()["apps"].clone();
+    let listed: BTreeSet<String> =
+        listed.as_array().unwrap().iter().map(|app| app["app_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(listed, apps);
+    assert_eq!(server.app(&one)["description"], said);
+    assert!(server.stop().success());
+}
+
+#[test]
+fn a_small_upload_on_a_full_disk_is_refused_for_the_disk_and_not_for_what_is_in_it() {
+    let mut server = Server::prepare_with_uv(&[]);
+    let Some(disk) = Disk::mount(&server.data(), 24) else { return };
+    server.start_again();
+    let app = server.create(Form::app("no-such-package-lithouse-42\n", HELLO));
+    server.wait_for_status(&app, "failed");
+    let bundle = || Form::default().file("bundle", "ok.zip", crate::releases::zip_of(&[("app.py", HELLO)]));
+    disk.fill();
+    for path in ["/api/apps".to_owned(), format!("/api/apps/{app}/releases")] {
+        for form in [bundle(), Form::app("six\n", HELLO)] {
+            server.post_form(&path, form).expect_problem(507, "disk_full");
+        }
+    }
+    server.put(&format!("/api/apps/{app}/files/app.py"), HELLO.as_bytes()).expect_problem(507, "disk_full");
+    disk.make_room();
+    server.post_form("/api/apps", bundle()).expect(201);
     assert!(server.stop().success());
 }
 
