@@ -254,6 +254,8 @@ pub struct Lifecycle {
     /// Processes that are being ended and that nothing waits for but a deletion.
     retiring: Vec<InstanceId>,
     failed: Option<(ReleaseNumber, String)>,
+    /// A stop was asked for since that failed: nobody waits for it any more.
+    failed_before_stop: bool,
     /// Something that people should know at the moment.
     notice: Option<String>,
     /// The process that an earlier server has left has not answered for the time that a start may take.
@@ -281,6 +283,7 @@ impl Lifecycle {
             candidate: None,
             retiring: Vec::new(),
             failed: stored.failed,
+            failed_before_stop: stored.desired == Desired::Stopped,
             notice: None,
             silent: false,
             standing: stored.standing,
@@ -394,6 +397,12 @@ impl Lifecycle {
         }
     }
 
+    /// Whether a process of it is about to be started, as soon as what that needs is prepared.
+    pub fn is_preparing(&self) -> bool {
+        self.main.is_preparing()
+            || self.candidate.as_ref().is_some_and(|candidate| matches!(candidate.stage, Stage::Preparing { .. }))
+    }
+
     /// Whether it should run, does not, and nobody stopped it: it failed, crashed, or waits for its next try.
     pub fn has_stopped_by_itself(&self) -> bool {
         let is_down = match (&self.candidate, self.active) {
@@ -427,8 +436,8 @@ impl Lifecycle {
     fn status_before_first_release(&self) -> (AppStatus, Option<String>) {
         match (&self.candidate, &self.failed) {
             (Some(candidate), _) => candidate.stage.status(),
-            (None, Some((_, reason))) => (AppStatus::Failed, Some(reason.clone())),
-            (None, None) => (AppStatus::Stopped, None),
+            (None, Some((_, reason))) if !self.failed_before_stop => (AppStatus::Failed, Some(reason.clone())),
+            (None, _) => (AppStatus::Stopped, None),
         }
     }
 
@@ -456,6 +465,7 @@ impl Lifecycle {
 
     fn stop(&mut self, effects: &mut Vec<Effect>) {
         self.desired = Desired::Stopped;
+        self.failed_before_stop = true;
         self.stop_main(false, effects);
         self.hold_candidate(effects);
     }

@@ -22,7 +22,7 @@ pub mod keeper;
 pub mod log;
 mod opening;
 mod owner;
-mod plain_file;
+pub mod plain_file;
 mod ports;
 mod probe;
 pub mod process;

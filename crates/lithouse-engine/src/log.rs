@@ -9,11 +9,13 @@ mod files;
 mod follow;
 mod last;
 mod read;
+mod readable;
 mod tail;
 mod watch;
 mod write;
 
 pub use follow::follow;
 pub use read::read;
+pub(crate) use readable::{readable, without_unfinished_colour};
 pub use tail::tail;
 pub use write::{RotatingFile, format_line};

@@ -26,7 +26,7 @@ pub(crate) fn read(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
 }
 
 /// The same as text, of a file that says what an app needs.
-pub(crate) fn read_text(path: &Path) -> io::Result<String> {
+pub fn read_text(path: &Path) -> io::Result<String> {
     String::from_utf8(read(path, LARGEST)?).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
 }
 

@@ -177,6 +177,7 @@ impl Lifecycle {
             self.notice = self.active.map(|active| format!("release {release} failed, and release {active} serves on: {reason}"));
         }
         self.failed = Some((release, reason.clone()));
+        self.failed_before_stop = false;
         effects.push(Effect::FailRelease { release, reason });
     }
 

@@ -513,6 +513,40 @@ fn an_app_that_is_down_by_nobodys_wish_is_told_from_one_that_is_on_its_way_or_wa
     }
 }
 
+#[test]
+fn an_app_that_never_ran_is_failed_until_somebody_stops_it_and_is_tried_again_by_a_start() {
+    let failed = |release| Event::PrepareFailed { release, reason: "no".to_owned() };
+    let mut life = created().after([failed(R1)]);
+    assert_eq!(life.status(), (AppStatus::Failed, Some("no".to_owned())));
+    assert_eq!((life.apply(Event::StopAsked, Duration::ZERO), life.status()), (vec![], (AppStatus::Stopped, None)));
+    // A later release that fails is news again.
+    let again = life.clone().after([released(R2), failed(R2)]);
+    assert_eq!(again.says(), AppStatus::Failed);
+    assert_eq!(life.apply(Event::StartAsked, Duration::ZERO), [Effect::Prepare(R1)]);
+    assert_eq!(life.after([failed(R1)]).says(), AppStatus::Failed);
+
+    let stored = Stored { active: None, failed: Some((R1, "no".to_owned())), ..ran() };
+    let status = |desired| Lifecycle::resume(Stored { desired, ..stored.clone() }, Vec::new(), None).0.says();
+    assert_eq!((status(Desired::Running), status(Desired::Stopped)), (AppStatus::Failed, AppStatus::Stopped));
+}
+
+#[test]
+fn a_process_is_on_its_way_only_while_something_is_prepared_for_it() {
+    let failed = Event::PrepareFailed { release: R1, reason: "no".to_owned() };
+    for (what, life, is_preparing) in [
+        ("on its way", created(), true),
+        ("its first release failed", created().after([failed]), false),
+        ("stopped on its way", created().after([Event::StopAsked]), false),
+        ("started again", created().after([Event::StopAsked, Event::StartAsked]), true),
+        ("running", running(), false),
+        ("stopped", running().after([Event::StopAsked, stopped(1)]), false),
+        ("started after a stop", running().after([Event::StopAsked, stopped(1), Event::StartAsked]), true),
+        ("with a newer release on its way", running().after([released(R2)]), true),
+    ] {
+        assert_eq!(life.is_preparing(), is_preparing, "{what}: {life:?}");
+    }
+}
+
 fn port_taken(number: u8) -> Event {
     Event::PortTaken { instance: instance(number), port: 8501, by: Some("`nginx` (pid 7)".to_owned()) }
 }

@@ -59,6 +59,10 @@ impl AppTask {
                 queue.extend(self.life.apply(event, self.epoch.elapsed()));
             }
         }
+        if !self.life.is_preparing() {
+            // Nothing is about to take it: the app has failed, or is stopped. Others may need it.
+            self.promised = None;
+        }
         self.publish();
         self.remember().await;
     }

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::log::readable;
+
 /// The longest line that is written, its timestamp included.
 const LINE_LIMIT: usize = 64 * 1024;
 /// The largest file that is written, before the note that says that the rest is dropped.
@@ -78,7 +80,7 @@ fn format_line(text: &str) -> String {
     let stamp = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     let now = OffsetDateTime::now_utc().format(stamp).unwrap_or_default();
     let text = mask_credentials(text.trim_end());
-    let mut line = format!("{now} build | {text}");
+    let mut line = format!("{now} build | {}", readable(&text));
     if line.len() >= LINE_LIMIT {
         let note = " … (cut)";
         line.truncate(line.floor_char_boundary(LINE_LIMIT - note.len() - 1));
@@ -128,6 +130,14 @@ mod tests {
         assert_eq!(rest, "build | one");
         assert_eq!(stamp.len(), "2026-11-20T07:43:19.123Z".len());
         assert!(stamp.ends_with('Z'));
+    }
+
+    #[test]
+    fn what_a_build_writes_keeps_its_colours_and_steers_nothing_else() {
+        let (_folder, path) = log();
+        BuildLog::create(&path).expect("a log").write("\x1b[31mred\x1b[0m\x1b[2J\x1b]0;t\x07");
+        let text = std::fs::read_to_string(path).expect("the log");
+        assert!(text.ends_with("build | \x1b[31mred\x1b[0m\u{fffd}[2J\u{fffd}]0;t\u{fffd}\n"), "{text:?}");
     }
 
     #[test]

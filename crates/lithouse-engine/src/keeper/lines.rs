@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! From what an app writes to the lines of its log: `2026-11-20T07:43:19.123Z out | text`.
 
-use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 use time::OffsetDateTime;
 use time::format_description::StaticFormatDescription;
 use time::macros::format_description;
+
+use crate::log::{readable, without_unfinished_colour};
 
 /// A longer line is cut into pieces of this size.
 const LONGEST_LINE: usize = 64 << 10;
@@ -100,10 +101,9 @@ impl Lines {
         !self.pending.is_empty()
     }
 
-    /// Adds what waits as a line of its own, except for a character that is not whole yet.
+    /// Adds what waits as a line of its own, except for a character or a colour that is not whole yet.
     pub(super) fn flush(&mut self, log: &mut String) {
-        let whole = whole_characters(&self.pending, self.pending.len());
-        self.flush_first(whole, &now(), log);
+        self.flush_first(whole(&self.pending, self.pending.len()), &now(), log);
     }
 
     /// Adds all that waits: nothing more will come.
@@ -113,7 +113,7 @@ impl Lines {
 
     fn cut(&mut self, stamp: &str, log: &mut String) {
         while self.pending.len() > LONGEST_LINE {
-            self.flush_first(whole_characters(&self.pending, LONGEST_LINE), stamp, log);
+            self.flush_first(whole(&self.pending, LONGEST_LINE), stamp, log);
         }
     }
 
@@ -130,10 +130,9 @@ fn record(log: &mut String, source: Source, stamp: &str, text: &[u8]) {
     let _ = writeln!(log, "{stamp} {source} | {}", readable(&String::from_utf8_lossy(text)));
 }
 
-/// The text without the characters that make a log no text any more; colours and tabs stay.
-fn readable(text: &str) -> Cow<'_, str> {
-    let is_strange = |each: char| each.is_control() && !matches!(each, '\t' | '\u{1b}');
-    if text.contains(is_strange) { text.replace(is_strange, "\u{fffd}").into() } else { text.into() }
+/// The longest start of `bytes[..limit]` that ends neither inside a character nor inside a colour.
+fn whole(bytes: &[u8], limit: usize) -> usize {
+    without_unfinished_colour(&bytes[..whole_characters(bytes, limit)])
 }
 
 /// The longest start of `bytes[..limit]` that does not end inside a character. What is no UTF-8 anyway is not waited for.
@@ -224,6 +223,25 @@ mod tests {
         let (mut lines, mut log) = (Lines::with(Source::Out, Vec::new()), String::new());
         lines.take("a\0b\x07\tc\x1b[31mred\u{9b}\u{85}✓\n".as_bytes(), &mut log);
         assert_eq!(texts(&log), ["out | a\u{fffd}b\u{fffd}\tc\x1b[31mred\u{fffd}\u{fffd}✓"]);
+    }
+
+    #[test]
+    fn a_colour_is_one_wherever_it_is_cut_and_nothing_else_becomes_one() {
+        let written = "A\x1b[2J\x1b[1;31mred\x1b[0m\x1b]0;t\x07";
+        for at in 1..written.len() {
+            let (mut lines, mut log) = (Lines::with(Source::Out, Vec::new()), String::new());
+            lines.take(&written.as_bytes()[..at], &mut log);
+            lines.flush(&mut log);
+            // As by a keeper that goes on with what another has left.
+            let mut lines = Lines::with(Source::Out, lines.into_pending());
+            lines.take(&written.as_bytes()[at..], &mut log);
+            lines.finish(&mut log);
+            let whole: String = texts(&log).iter().map(|text| &text[6..]).collect();
+            assert_eq!(whole, "A\u{fffd}[2J\x1b[1;31mred\x1b[0m\u{fffd}]0;t\u{fffd}", "{at}");
+        }
+        let (mut lines, mut log) = (Lines::with(Source::Out, Vec::new()), String::new());
+        lines.take(format!("{}\x1b[31mred\n", "x".repeat(LONGEST_LINE - 3)).as_bytes(), &mut log);
+        assert_eq!(texts(&log)[1], "out | \x1b[31mred");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use time::UtcOffset;
 use time::macros::format_description;
 
 use super::files::rotated_path;
+use super::readable;
 
 /// A log file that is renamed when it is full, so that it never takes more than `files` times `bytes`.
 ///
@@ -119,7 +120,7 @@ pub fn format_line(at: OffsetDateTime, stream: &str, text: &str) -> String {
     let mut lines = String::new();
     for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
         // Writing to a string cannot fail.
-        let _ = writeln!(lines, "{at} {stream} | {line}");
+        let _ = writeln!(lines, "{at} {stream} | {}", readable(line));
     }
     lines
 }

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use lithouse_engine::plain_file;
 use serde_json::Value as Json;
 
 use super::declare::Otherwise::{Found, Required};
@@ -84,7 +85,7 @@ impl Template {
     fn whole(mut self, scope: &mut Scope<'_>, line: usize) -> Option<Self> {
         match (&self.file, self.code.is_empty()) {
             (None, false) => {}
-            (Some(file), true) => match std::fs::read_to_string(file) {
+            (Some(file), true) => match plain_file::read_text(file) {
                 Ok(code) => self.code = code,
                 Err(error) => {
                     let message = format!("could not read the template `{}` from `{}`: {error}", self.name, file.display());

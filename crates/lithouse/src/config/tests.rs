@@ -530,6 +530,31 @@ fn a_template_has_its_code_beside_it_or_in_a_file() {
 }
 
 #[test]
+fn a_template_is_read_of_a_file_and_of_nothing_that_would_hold_up_or_has_no_end() {
+    let text = "[[snippets.templates]]\nname = \"a\"\nfile = \"t/a.py\"\n";
+    let place = Place::with(&[("lithouse.toml", text), ("t/b.py", "print(1)\n")]);
+    let file = place.path("t/a.py");
+    let told = |why: &str| {
+        let told = place.resolved(&[], &[]).unwrap_err();
+        assert!(
+            told.starts_with(&format!("lithouse.toml:1: could not read the template `a` from `t/a.py`: {why}\nhint: ")),
+            "{told}"
+        );
+        std::fs::remove_file(&file).unwrap();
+    };
+    rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RUSR).unwrap();
+    told("it is not a regular file");
+    std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
+    told("it is not a regular file");
+    std::fs::File::create(&file).unwrap().set_len(1 << 40).unwrap();
+    told("it is larger than 16777216 bytes");
+    std::fs::write(&file, b"\xff").unwrap();
+    told("invalid utf-8 sequence of 1 bytes from index 0");
+    std::os::unix::fs::symlink("b.py", &file).unwrap();
+    assert_eq!(place.resolved(&[], &[]).unwrap().snippets.templates[0].code, "print(1)\n");
+}
+
+#[test]
 fn the_data_folder_alone_is_read_without_the_rest() {
     let place = Place::with(&[("lithouse.toml", "listen = 1\ndata = \"d\"\n"), ("config.json", "[]")]);
     let data = |flag: Option<&str>, variables: &[(&str, &str)]| {

@@ -7,7 +7,6 @@ use std::str::FromStr;
 
 use lithouse_core::limits::{Cores, LEAST_MEMORY, LEAST_OPEN_FILES, LEAST_PROCESSES, Limits, MOST_OPEN_FILES, MOST_PROCESSES};
 use lithouse_engine::app::{LimitChange, LimitsChange};
-use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 use utoipa::ToSchema;
@@ -45,21 +44,21 @@ impl From<Limits> for LimitsResource {
 #[schema(example = json!({ "memory": 1_000_000_000, "cpu": null }))]
 pub(super) struct LimitsRequest {
     /// Memory, in bytes.
-    #[serde(default, deserialize_with = "whole")]
+    #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<u64>, minimum = 16_000_000, maximum = 9_223_372_036_854_775_807_u64)]
-    memory: LimitChange<u64>,
+    memory: LimitChange<Number>,
     /// Processor time, in cores.
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<f64>, minimum = 0.01, maximum = 1024)]
     cpu: LimitChange<f64>,
     /// Processes and threads.
-    #[serde(default, deserialize_with = "whole")]
+    #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<u32>, minimum = 4, maximum = 4_194_304)]
-    processes: LimitChange<u32>,
+    processes: LimitChange<Number>,
     /// Open files and connections of each process, from its next start.
-    #[serde(default, deserialize_with = "whole")]
+    #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<u32>, minimum = 32, maximum = 1_048_576)]
-    open_files: LimitChange<u32>,
+    open_files: LimitChange<Number>,
 }
 
 /// Tells null from what is left out.
@@ -67,30 +66,14 @@ fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
     Ok(Option::deserialize(deserializer)?.map_or(LimitChange::Lift, LimitChange::Set))
 }
 
-/// The same for a number of things, which JSON may write as `64.0` too.
-fn whole<'de, D: Deserializer<'de>, T: FromStr>(deserializer: D) -> Result<LimitChange<T>, D::Error> {
-    let Some(number) = Option::<Number>::deserialize(deserializer)? else { return Ok(LimitChange::Lift) };
-    let text = match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{float:.0}"),
-        _ => number.to_string(),
-    };
-    text.parse().map(LimitChange::Set).map_err(|_| D::Error::custom(format!("`{number}` is not a number of something")))
-}
-
 impl LimitsRequest {
     /// The change, if an app could run within all of it.
     pub(super) fn checked(self) -> Result<LimitsChange, Problem> {
         let Self { memory, cpu, processes, open_files } = self;
         let most = i64::MAX.unsigned_abs();
-        if let LimitChange::Set(bytes) = memory {
-            check("memory", "bytes", bytes, LEAST_MEMORY..=most)?;
-        }
-        if let LimitChange::Set(number) = processes {
-            check("processes", "processes and threads", number, LEAST_PROCESSES..=MOST_PROCESSES)?;
-        }
-        if let LimitChange::Set(number) = open_files {
-            check("open_files", "open files", number, LEAST_OPEN_FILES..=MOST_OPEN_FILES)?;
-        }
+        let memory = whole("memory", "bytes", memory, LEAST_MEMORY..=most)?;
+        let processes = whole("processes", "processes and threads", processes, LEAST_PROCESSES..=MOST_PROCESSES)?;
+        let open_files = whole("open_files", "open files", open_files, LEAST_OPEN_FILES..=MOST_OPEN_FILES)?;
         let cpu = match cpu {
             LimitChange::Keep => LimitChange::Keep,
             LimitChange::Lift => LimitChange::Lift,
@@ -103,12 +86,25 @@ impl LimitsRequest {
     }
 }
 
-fn check<N: Copy + PartialOrd + Display>(name: &str, unit: &str, number: N, bounds: RangeInclusive<N>) -> Result<(), Problem> {
-    if bounds.contains(&number) {
-        return Ok(());
+/// A limit that is a number of things, which JSON may write as `64.0` too.
+fn whole<N>(name: &str, unit: &str, said: LimitChange<Number>, bounds: RangeInclusive<N>) -> Result<LimitChange<N>, Problem>
+where
+    N: FromStr + PartialOrd + Display,
+{
+    let number = match said {
+        LimitChange::Keep => return Ok(LimitChange::Keep),
+        LimitChange::Lift => return Ok(LimitChange::Lift),
+        LimitChange::Set(number) => number,
+    };
+    let text = match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{float:.0}"),
+        _ => number.to_string(),
+    };
+    if let Some(number) = text.parse().ok().filter(|number| bounds.contains(number)) {
+        return Ok(LimitChange::Set(number));
     }
     let (least, most) = bounds.into_inner();
-    Err(no_limit(&format!("`limits.{name}` is {number}: a number of {unit} from {least} to {most} is expected")))
+    Err(no_limit(&format!("`limits.{name}` is {number}: a whole number of {unit} from {least} to {most} is expected")))
 }
 
 fn no_limit(detail: &str) -> Problem {

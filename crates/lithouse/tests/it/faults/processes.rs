@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use lithouse_testkit::forge::{self, ZipEntry};
 use lithouse_testkit::wait_until_blocking;
 use serde_json::json;
 
@@ -17,14 +18,16 @@ use crate::form::Form;
 use crate::server::{HELLO, PATIENCE, STREAMLIT, Server, is_alive, signal};
 
 /// An app with a package of its own whose making waits for ever.
-fn build_that_waits(server: &Server) -> Form {
-    let package = server.folder().join("slow-package");
-    std::fs::create_dir_all(&package).unwrap();
+fn build_that_waits() -> Form {
     let project = "[project]\nname = \"slow\"\nversion = \"1\"\n[build-system]\nrequires = []\nbuild-backend = \"waits\"\nbackend-path = [\".\"]\n";
-    std::fs::write(package.join("pyproject.toml"), project).unwrap();
     let backend = "import threading\ndef build_wheel(*_):\n    print('waiting', flush=True)\n    threading.Event().wait()\n";
-    std::fs::write(package.join("waits.py"), backend).unwrap();
-    Form::app(&format!("{STREAMLIT}{}\n", package.display()), HELLO)
+    let entries = [
+        ("app.py", HELLO),
+        ("requirements.txt", &format!("{STREAMLIT}./slow\n")),
+        ("slow/pyproject.toml", project),
+        ("slow/waits.py", backend),
+    ];
+    Form::default().file("bundle", "app.zip", forge::zip(&entries.map(|(name, content)| ZipEntry::file(name, content))))
 }
 
 /// The process of a build that waits whose program, or hidden verb, is this one.
@@ -52,7 +55,7 @@ fn wait_until_no_build(server: &Server) {
 /// The build is ended by `end`; its app says so, nothing of it stays, and a deploy of what can be built works.
 fn a_build_that_is_ended(victim: &str, reason: &[&str]) {
     let server = Server::start();
-    let app = server.create(build_that_waits(&server));
+    let app = server.create(build_that_waits());
     signal(process_of_build(&server, victim), "KILL");
     let failed = server.wait_for_status(&app, "failed");
     let said = failed["reason"].as_str().unwrap();
@@ -79,7 +82,7 @@ fn a_guard_that_is_killed_takes_its_build_along_and_the_next_works() {
 #[test]
 fn a_build_whose_server_and_guard_are_killed_at_once_is_ended_by_the_next_start() {
     let mut server = Server::start();
-    let app = server.create(build_that_waits(&server));
+    let app = server.create(build_that_waits());
     let uv = process_of_build(&server, "uv");
     let guard = process_of_build(&server, "guard");
     // Held still, the guard cannot see that its server is gone before it is killed too.

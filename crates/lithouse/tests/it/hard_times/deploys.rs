@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use lithouse_testkit::wait_until_blocking;
 
 use super::row::Plan;
-use super::wheels::{TINY, index};
+use super::wheels::{EndlessBuild, TINY, index};
 use crate::form::Form;
 use crate::server::PATIENCE;
 
@@ -118,29 +118,23 @@ fn an_environment_that_was_removed_by_hand_is_built_again_with_the_next_start() 
 }
 
 #[test]
-fn a_build_is_chosen_before_the_server_when_memory_runs_out() {
+fn a_build_is_chosen_before_an_app_and_an_app_before_the_server_when_memory_runs_out() {
     let plan = Plan::of("build-and-memory", "");
-    let package = plan.server.folder().join("slow-package");
-    std::fs::create_dir_all(&package).unwrap();
-    let project = "[project]\nname = \"slow\"\nversion = \"1\"\n[build-system]\nrequires = []\nbuild-backend = \"waits\"\nbackend-path = [\".\"]\n";
-    std::fs::write(package.join("pyproject.toml"), project).unwrap();
-    std::fs::write(
-        package.join("waits.py"),
-        "import threading\ndef build_wheel(*_):\n    open('begun', 'w')\n    threading.Event().wait()\n",
-    )
-    .unwrap();
+    let build = EndlessBuild::beside(&plan.server);
     let index = index(&plan.server);
     let mut row = plan.begin_with(&index);
-    let app = row.server.create(Form::app(&format!("{TINY}{}\n", package.display()), "# never\n"));
+    let app = row.server.create(build.form());
     let backend = wait_until_blocking("the package is being built", PATIENCE, || {
-        if !package.join("begun").exists() {
+        if !build.has_begun.exists() {
             return None;
         }
         row.server.processes().into_iter().find(|(_, command)| command.contains("build_wheel")).map(|(pid, _)| pid)
     });
     let score =
         |pid: u32| -> i32 { std::fs::read_to_string(format!("/proc/{pid}/oom_score_adj")).unwrap().trim().parse().unwrap() };
-    assert!(score(backend) > score(row.server.pid()), "{} {}", score(backend), score(row.server.pid()));
+    let app_of_neighbour = row.server.app("neighbour")["pid"].as_u64().unwrap();
+    let scores = [backend, u32::try_from(app_of_neighbour).unwrap(), row.server.pid()].map(score);
+    assert!(scores.is_sorted_by(|first, then| first > then), "build, app, server: {scores:?}");
     assert!(score(row.server.keeper_pid().unwrap()) <= score(row.server.pid()));
     // What the kernel does then.
     crate::server::signal(backend, "KILL");

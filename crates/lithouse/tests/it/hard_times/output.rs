@@ -121,6 +121,8 @@ fn what_is_no_text_stays_in_its_lines_and_forges_none() {
         "    write(b'nul \\0 bell \\a bad \\xff\\xfe end\\n')\n    write(b'\\x1b[31mred\\x1b[0m \\x1b]0;title\\x07 \\x1b[2J\\n')\n    \
          write(b'10 %\\r20 %\\r30 %\\n')\n    write(b'\\r{forged}\\n')\n    write(b'one\\r\\r{forged}\\r\\n')\n    \
          write(b'data: forged\\nevent: forged\\nid: 1\\n: forged\\n\\n')\n    write('\\u2028{forged}\\x85{forged}\\n'.encode())\n    \
+         write(b'A\\x1b[2J\\x1b[1A\\x1b[1G{forged}\\x1b[K \\x1b]0;t\\x07\\x1bcX\\n')\n    write('\\u202e{forged}\\u2066\\n'.encode())\n    \
+         write(b'\\x1b[3')\n    time.sleep(0.7)  # Until what waits is written.\n    write(b'1mred\\x1b[0m\\n')\n    \
          write(bytes(range(256)) + b'\\n')\n    write(b'all is written\\n')"
     );
     let mut row = Plan::of("no-text", "").app("noisy", &writes(&flood), "").begin();
@@ -130,6 +132,13 @@ fn what_is_no_text_stays_in_its_lines_and_forges_none() {
     row.wait_for_line("noisy", "all is written");
     let text = row.server.get("/api/apps/noisy/logs").expect(200).text();
     row.log("noisy", &[" out | "]);
+    let colours = ["\x1b[31mred\x1b[0m ", "\x1b[31mred\x1b[0m\n"];
+    let rest = colours.iter().fold(text.clone(), |text, colour| {
+        assert!(text.contains(colour), "{colour:?} is not in {text:?}");
+        text.replace(colour, "")
+    });
+    let steers = |each: char| matches!(each, '\u{202a}'..='\u{202e}' | '\u{2028}' | '\u{2029}' | '\u{2066}'..='\u{2069}');
+    assert!(!rest.contains(|each: char| steers(each) || (each.is_control() && !matches!(each, '\t' | '\n'))), "{rest:?}");
     let is_whole =
         |line: &str| line.starts_with("20") && (line[24..].starts_with(" out | ") || line[24..].starts_with(" sys | started"));
     assert!(text.split(['\n', '\r']).filter(|line| !line.is_empty()).all(is_whole), "{text:?}");

@@ -7,8 +7,8 @@ use std::time::SystemTime;
 
 use lithouse_testkit::wait_until_blocking;
 
-use super::row::{NEIGHBOUR, Plan};
-use super::wheels::{TINY, index};
+use super::row::{NEIGHBOUR, Plan, Row};
+use super::wheels::{EndlessBuild, TINY, index};
 use crate::form::Form;
 use crate::server::{HELLO, PATIENCE, STREAMLIT};
 
@@ -51,6 +51,51 @@ fn a_full_range_of_ports_is_told_with_the_setting_to_change_and_freed_ports_are_
     assert!(row.server.lithouse(&["start", has_none]).status.success());
     let told = row.server.app(has_none);
     row.told("the one that was too many", &told);
+    row.end();
+}
+
+#[test]
+fn an_app_that_never_ran_keeps_no_port_once_it_has_failed_or_is_stopped() {
+    let first = two_ports();
+    // One for the neighbour, and one for all others.
+    let plan = Plan::of("ports-of-failed", &format!("port_range = \"{first}-{}\"", first + 1));
+    let index = index(&plan.server);
+    let build = EndlessBuild::beside(&plan.server);
+    let mut row = plan.begin_with(&index);
+    let deploy = |row: &Row, key: &str, requirements: &str| {
+        row.server.post_form("/api/apps", Form::app(requirements, "# here\n").text("key", key))
+    };
+    for key in ["one", "two"] {
+        deploy(&row, key, &format!("{TINY}tiny==99\n")).expect(201);
+        let failed = row.server.wait_for_status(key, "failed");
+        assert_eq!(failed["port"], serde_json::Value::Null, "{failed}");
+    }
+
+    row.server.post_form("/api/apps", build.form().text("key", "slow")).expect(201);
+    wait_until_blocking("the package is being built", PATIENCE, || build.has_begun.exists());
+    assert!(row.server.app("slow")["port"].is_u64(), "{}", row.server.app("slow"));
+    deploy(&row, "other", TINY).expect_problem(503, "no_free_port");
+    assert!(row.server.lithouse(&["stop", "slow"]).status.success());
+    assert_eq!(row.server.app("slow")["port"], serde_json::Value::Null);
+
+    deploy(&row, "other", TINY).expect(201);
+    row.server.wait_for_status("other", "running");
+    std::fs::write(&build.is_broken, "").unwrap();
+    assert_eq!(row.server.post("/api/apps/slow/start").expect(200).json()["port"], serde_json::Value::Null);
+    row.server.wait_for_status("slow", "failed");
+    row.server.delete("/api/apps/other").expect(204);
+
+    row.when("one that has failed is stopped");
+    row.lithouse(&["stop", "one"]);
+    row.app("one", "stopped");
+    row.rest();
+    row.server.kill();
+    row.server.start_again_with_env(&index.each_ref().map(|(name, value)| (*name, value.as_str())));
+    row.visit();
+    assert_eq!((&row.server.app("one")["status"], &row.server.app("two")["status"]), (&"stopped".into(), &"failed".into()));
+    let started = row.server.lithouse(&["start", "one"]);
+    assert_eq!(started.status.code(), Some(1), "{}", String::from_utf8_lossy(&started.stderr));
+    row.server.wait_for_status("one", "failed");
     row.end();
 }
 

@@ -4,6 +4,9 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use lithouse_testkit::forge::{self, ZipEntry};
+
+use crate::form::Form;
 use crate::server::Server;
 
 /// Stands in for a framework of a hundred megabytes: it answers the health question, and whatever else with the app's script.
@@ -50,6 +53,35 @@ pub(super) fn index(server: &Server) -> [(&'static str, String); 3] {
     wheel(&folder, "large", "1.0", &[("large.dat", &large)]);
     let cache = server.folder().join("cache-of-uv").display().to_string();
     [("UV_FIND_LINKS", folder.display().to_string()), ("UV_NO_INDEX", "1".to_owned()), ("UV_CACHE_DIR", cache)]
+}
+
+/// An app with a package of its own that is being built for ever once there is this file beside the data folder.
+pub(super) struct EndlessBuild {
+    pub(super) has_begun: PathBuf,
+    /// Where this is, the build fails at once.
+    pub(super) is_broken: PathBuf,
+}
+
+impl EndlessBuild {
+    pub(super) fn beside(server: &Server) -> Self {
+        Self { has_begun: server.folder().join("begun"), is_broken: server.folder().join("broken") }
+    }
+
+    pub(super) fn form(&self) -> Form {
+        let project = "[project]\nname = \"slow\"\nversion = \"1\"\n[build-system]\nrequires = []\nbuild-backend = \"waits\"\nbackend-path = [\".\"]\n";
+        let backend = format!(
+            "import os, sys, threading\ndef build_wheel(*_):\n    if os.path.exists({:?}): sys.exit('broken')\n    open({:?}, 'w')\n    \
+             threading.Event().wait()\n",
+            self.is_broken, self.has_begun
+        );
+        let entries = [
+            ("app.py", "# never\n"),
+            ("requirements.txt", &format!("{TINY}./slow\n")),
+            ("slow/pyproject.toml", project),
+            ("slow/waits.py", &backend),
+        ];
+        Form::default().file("bundle", "app.zip", forge::zip(&entries.map(|(name, content)| ZipEntry::file(name, content))))
+    }
 }
 
 fn wheel(folder: &Path, name: &str, version: &str, files: &[(&str, &[u8])]) -> PathBuf {
