@@ -318,19 +318,19 @@ impl AppTask {
         {
             process.is_open = true;
         }
-        if let Event::Ended { instance, .. } | Event::Healthy { instance } = &event
-            && let Some(process) = self.processes.get_mut(instance)
-        {
-            process.permit = None;
-        }
         if let Event::Ended { instance, .. } = &event {
             if let Some(watching) = self.processes.remove(instance).and_then(|process| process.watching) {
                 watching.abort();
             }
             self.forget(instance).await;
         }
+        let started = if let Event::Healthy { instance } = &event { Some(instance.clone()) } else { None };
         let effects = self.life.apply(event, self.epoch.elapsed());
         self.perform(effects).await;
+        // Not before that is stored and told: the next start may begin then.
+        if let Some(process) = started.and_then(|instance| self.processes.get_mut(&instance)) {
+            process.permit = None;
+        }
     }
 
     /// Brings what is known of the processes to what the keeper says.

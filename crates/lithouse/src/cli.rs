@@ -301,8 +301,12 @@ pub(crate) fn parse() -> Result<Invocation, ExitCode> {
         Err(error) => {
             let (exit, hint) = (exit::Exit::Usage as u8, error.hint());
             if is_for_program {
-                let errors = if let SettingError::Configuration(problems) = &error { problems.each() } else { Vec::new() };
-                let (code, detail) = (error.code(), error.to_string());
+                // What people read has the hints in it.
+                let (detail, hint, errors) = match &error {
+                    SettingError::Configuration(problems) => (problems.details(), problems.hint(), problems.each()),
+                    _ => (error.to_string(), hint, Vec::new()),
+                };
+                let code = error.code();
                 output::problem(&json!({ "code": code, "detail": detail, "hint": hint, "errors": errors, "exit_code": exit }));
             } else {
                 // What stands in a file may hold anything.
@@ -393,7 +397,8 @@ impl Verb {
             Self::Config(config::ConfigVerb::Show(args) | config::ConfigVerb::Check(args)) => args.json,
             Self::Doctor(args) => args.json,
             Self::Client(verb) => verb.is_for_program(),
-            Self::Serve(_) | Self::Start(_) | Self::Service(_) | Self::Completions(_) | Self::Man(_) | Self::Keeper => false,
+            Self::Service(verb) => verb.is_for_program(),
+            Self::Serve(_) | Self::Start(_) | Self::Completions(_) | Self::Man(_) | Self::Keeper => false,
         }
     }
 }
@@ -411,8 +416,9 @@ impl ClientVerb {
             Self::Run(args) => args.json,
             Self::Check(args) => args.json,
             Self::Templates(args) => args.json,
+            Self::Open(args) => args.json,
             Self::Healthcheck(args) => args.json,
-            Self::StartApp(_) | Self::Stop(_) | Self::Restart(_) | Self::Open(_) | Self::Rollback(_) | Self::Rm(_) => false,
+            Self::StartApp(_) | Self::Stop(_) | Self::Restart(_) | Self::Rollback(_) | Self::Rm(_) => false,
         }
     }
 
@@ -444,7 +450,8 @@ impl ClientVerb {
 pub(crate) async fn answer(call: &HereCall) -> ExitCode {
     let is_for_program = match call {
         HereCall::CheckConfig { json, .. } | HereCall::ShowConfig { json, .. } | HereCall::Examine { json, .. } => *json,
-        HereCall::Service(_) | HereCall::Completions(_) | HereCall::Man(_) | HereCall::Start { .. } => false,
+        HereCall::Service(service) => service.json,
+        HereCall::Completions(_) | HereCall::Man(_) | HereCall::Start { .. } => false,
     };
     let outcome = match call {
         HereCall::CheckConfig { config, json } => config::check(config, *json),

@@ -24,7 +24,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use lithouse_engine::app::AppView;
 use lithouse_engine::bundle;
 use lithouse_engine::engine::{Engine, FolderApps, OpenError};
@@ -72,7 +72,7 @@ pub(crate) async fn run(mut config: Config, source: Source) -> anyhow::Result<()
     }
     // It is read once more when the data folder is ours; what is wrong is told before anything is begun.
     found_apps(&config)?;
-    let gate = gate(&config)?;
+    let gate = gate(&config).map_err(|error| anyhow::anyhow!("{error}\nhint: {}", error.hint))?;
     let program = Program::own().context("could not find our own program")?;
     let predecessor = Predecessor::of_this_process().await?;
     let home = Home::open(&config.server.data).map_err(|error| not_home(&config.server.data, &error))?;
@@ -201,9 +201,18 @@ fn facts(config: &Config, home: &Home) -> Facts {
     }
 }
 
+/// Others could reach the server, and nobody said that they may.
+#[derive(Debug, thiserror::Error)]
+#[error("`{at}` can be reached by others, and this server has no accounts yet: everybody could run programs here")]
+pub(crate) struct Reachable {
+    at: String,
+    /// The next step.
+    pub(crate) hint: &'static str,
+}
+
 /// Only a loopback listener knows who asks; anything else needs the operator's word until there are accounts.
-fn gate(config: &Config) -> anyhow::Result<Gate> {
-    let (reached_at, hint) = match (config.auth.mode, &config.server.public_base) {
+pub(crate) fn gate(config: &Config) -> Result<Gate, Reachable> {
+    let (at, hint) = match (config.auth.mode, &config.server.public_base) {
         (AuthMode::None, _) => return Ok(Gate::Anybody),
         (AuthMode::Auto, _) if !config.server.listen.ip().is_loopback() => (
             config.server.listen.to_string(),
@@ -215,10 +224,7 @@ fn gate(config: &Config) -> anyhow::Result<Gate> {
         ),
         (AuthMode::Auto, _) => return Ok(Gate::LocalUser),
     };
-    bail!(
-        "`{reached_at}` can be reached by others, and this server has no accounts yet: everybody could run programs here\n\
-         hint: {hint}"
-    )
+    Err(Reachable { at, hint })
 }
 
 /// Why an address cannot be listened on, and what to do about it.

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::path::FilePath;
+use super::path::{FilePath, PathError};
 use super::unpack::{UnpackError, UnpackLimits, Unpacked};
 
 /// Names that are left out wherever they stand: what tools leave behind, and what is made anew on the server.
@@ -77,7 +77,12 @@ impl<'a> Sink<'a> {
     pub(super) fn admit(&mut self, raw: &[u8]) -> Result<Option<FilePath>, UnpackError> {
         self.looked_at += 1;
         self.expect_entries(self.looked_at)?;
-        let path = FilePath::from_archive(raw).map_err(|reason| UnpackError::name(raw, reason))?;
+        Self::kept_path(raw).map_err(|reason| UnpackError::name(raw, reason))
+    }
+
+    /// The path of an entry; `None` means that the entry is skipped.
+    pub(super) fn kept_path(raw: &[u8]) -> Result<Option<FilePath>, PathError> {
+        let path = FilePath::from_archive(raw)?;
         Ok(path.filter(|path| !path.names().any(|name| SKIPPED.contains(&name))))
     }
 
@@ -181,7 +186,12 @@ impl<'a> Sink<'a> {
     }
 
     fn count_kept(&self) -> Result<(), UnpackError> {
-        if self.kept.len() as u64 > self.limits.files { Err(UnpackError::TooMany { limit: self.limits.files }) } else { Ok(()) }
+        self.expect_kept(self.kept.len() as u64)
+    }
+
+    /// Refuses so many files and folders if they are too many.
+    pub(super) fn expect_kept(&self, count: u64) -> Result<(), UnpackError> {
+        if count > self.limits.files { Err(UnpackError::TooMany { limit: self.limits.files }) } else { Ok(()) }
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Reads the entries of a zip, by its directory at the end.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -21,6 +22,14 @@ pub(super) fn read(mut file: File, sink: &mut Sink<'_>) -> Result<(), UnpackErro
     find_end(&mut file)?;
     let mut archive = ZipIterable::try_new(BufReader::new(file), Config::default()).map_err(damaged)?;
     sink.expect_entries(archive.len() as u64)?;
+    // What it would come to is told by its directory, before anything is written.
+    let mut names = HashSet::new();
+    for entry in archive.files().map_err(damaged)? {
+        // A name that is refused is told in its turn.
+        let Ok(Some(path)) = Sink::kept_path(entry.map_err(damaged)?.name_raw()) else { continue };
+        names.insert(path.to_string());
+        sink.expect_kept(names.len() as u64)?;
+    }
     let entries = archive.files().map_err(damaged)?;
     while let Some(entry) = entries.next() {
         take_entry(entry.map_err(damaged)?, entries.reader_mut(), sink)?;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Which requirements are taken from an upload: text that uv can read, and that names no files outside of what was sent.
+//! Which requirements are taken from an upload: text that uv can read, and that names no files but those that were sent.
 //!
 //! A path on the server is not what its author meant, and lines of such a file would be shown in the reason of the failure. Where
 //! packages come from is free (`--index-url`, `--find-links`, addresses): they run with the rights of the app anyway.
@@ -18,7 +18,7 @@ const MOST_FILES: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RequirementsError {
     /// No requirements are as long.
-    #[error("`{file}` is larger than {LARGEST} bytes")]
+    #[error("`{file}` is larger than {} MiB", LARGEST >> 20)]
     TooLarge {
         /// The file.
         file: String,
@@ -37,7 +37,25 @@ pub enum RequirementsError {
         /// Counted from 1.
         line: usize,
     },
-    /// It names what was not sent.
+    /// No text has one.
+    #[error("`{file}`, line {line}: there is a NUL byte, which no requirement has")]
+    Nul {
+        /// The file.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// It includes a file that was not sent.
+    #[error("`{file}`, line {line}: `{path}` is not among the app's files")]
+    Missing {
+        /// The file.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// The path, made printable and short.
+        path: String,
+    },
+    /// It names what lies elsewhere.
     #[error("`{file}`, line {line}: `{path}` leads out of the app's folder")]
     Outside {
         /// The file.
@@ -56,6 +74,8 @@ impl RequirementsError {
             Self::TooLarge { .. } => "each line names one requirement, such as `pandas>=2`",
             Self::Utf16 { .. } => "save it as UTF-8; in PowerShell: `pip freeze | Out-File -Encoding utf8 requirements.txt`",
             Self::NotText { .. } => "save it as UTF-8",
+            Self::Nul { .. } => "take it out; each line names one requirement, such as `pandas>=2`",
+            Self::Missing { .. } => "send that file along, in a bundle, or take the line out",
             Self::Outside { .. } => {
                 "send the file along in a bundle and name it by its path in there; packages on the server are found with `--find-links`"
             }
@@ -78,7 +98,7 @@ pub(crate) fn check_sent(folder: &Path) -> Result<(), RequirementsError> {
     Ok(())
 }
 
-/// Looks at one file, and tells which others it includes. What is not there is left for uv to complain of.
+/// Looks at one file, and tells which others it includes.
 fn check_file(folder: &Path, name: &str) -> Result<Vec<String>, RequirementsError> {
     let file = || name.to_owned();
     let bytes = match plain_file::read(&folder.join(name), LARGEST) {
@@ -91,13 +111,11 @@ fn check_file(folder: &Path, name: &str) -> Result<Vec<String>, RequirementsErro
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(RequirementsError::Utf16 { file: file() });
     }
-    let valid = match std::str::from_utf8(&bytes) {
-        Ok(text) => text.find('\0'),
-        Err(error) => Some(error.valid_up_to()),
-    };
-    if let Some(end) = valid {
-        let before = bytes.get(..end).unwrap_or_default();
-        return Err(RequirementsError::NotText { file: file(), line: before.split(|byte| *byte == b'\n').count() });
+    let line_at = |end: usize| bytes.iter().take(end).filter(|byte| **byte == b'\n').count() + 1;
+    match std::str::from_utf8(&bytes).map(|text| text.find('\0')) {
+        Ok(None) => {}
+        Ok(Some(at)) => return Err(RequirementsError::Nul { file: file(), line: line_at(at) }),
+        Err(error) => return Err(RequirementsError::NotText { file: file(), line: line_at(error.valid_up_to()) }),
     }
     let text = String::from_utf8_lossy(&bytes);
     let mut included = Vec::new();
@@ -107,7 +125,12 @@ fn check_file(folder: &Path, name: &str) -> Result<Vec<String>, RequirementsErro
         // What a file includes is looked for beside it.
         let beside = name.rsplit_once('/').map_or("", |(folder, _)| folder);
         match inside(beside, path) {
-            Some(path) if listed.is_some() => included.push(path),
+            // A path that is written with escapes is left for uv to read.
+            Some(inner) if listed.is_some() && !path.contains(['\\', '%']) && is_missing(&folder.join(&inner)) => {
+                let path = path.escape_debug().take(200).collect();
+                return Err(RequirementsError::Missing { file: file(), line, path });
+            }
+            Some(inner) if listed.is_some() => included.push(inner),
             Some(_) => {}
             None => {
                 let path = path.escape_debug().take(200).collect();
@@ -116,6 +139,10 @@ fn check_file(folder: &Path, name: &str) -> Result<Vec<String>, RequirementsErro
         }
     }
     Ok(included)
+}
+
+fn is_missing(path: &Path) -> bool {
+    path.symlink_metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 /// The path of a project or package on the disk that a line names, however it is written.
@@ -171,15 +198,21 @@ mod tests {
             "",
             "# nothing\n",
             "\u{feff}six\r\npandas>=2 ; python_version > '3.9'\r\n",
-            "-r more/base.txt\n-c constraints.txt\n-e .\n-e ./pkg[extra]\n./pkg\npkg/sub/../x\n",
+            "-e .\n-e ./pkg[extra]\n./pkg\npkg/sub/../x\n",
             "--index-url file:///srv/simple\n--find-links /srv/wheels\n--extra-index-url https://${USER}:${TOKEN}@host/simple\n",
             "git+https://host/x.git@main#egg=x\nx @ https://host/x.whl\nhttps://host/y.whl\n-e git+ssh://git@host/x.git\n",
             "six==1.17.0 \\\n  --hash=sha256:aa\n--pre\n",
-            "-r not-there.txt\n",
         ] {
             assert_eq!(checked(&[("requirements.txt", text.as_bytes())]), Ok(()), "{text}");
         }
         assert_eq!(checked(&[]), Ok(()));
+        let together = [
+            ("requirements.txt", b"-r more/base.txt  # the rest\n-c constraints.txt\n-r \"more/two words.txt\"\n".as_slice()),
+            ("more/base.txt", b"six\n"),
+            ("more/two words.txt", b"six\n"),
+            ("constraints.txt", b"six<2\n"),
+        ];
+        assert_eq!(checked(&together), Ok(()));
         let circle =
             [("requirements.txt", b"-r more/a.txt\n".as_slice()), ("more/a.txt", b"-r ../requirements.txt\n-r ./a.txt\n")];
         assert_eq!(checked(&circle), Ok(()));
@@ -214,12 +247,24 @@ mod tests {
     }
 
     #[test]
+    fn what_is_included_and_was_not_sent_is_told_with_its_line() {
+        for path in ["-r other.txt", "-rother.txt", "--requirement=./more/../other.txt", "-c other.txt ", "-r file:other.txt"] {
+            let error = checked(&[("requirements.txt", format!("six\n# more\n{path}\n").as_bytes())]).expect_err(path);
+            assert!(matches!(error, RequirementsError::Missing { line: 3, .. }), "{path}: {error}");
+        }
+        let nested = [("requirements.txt", b"-r more/a.txt\n".as_slice()), ("more/a.txt", b"six\n-c b.txt\n"), ("b.txt", b"")];
+        let error = checked(&nested).expect_err("it is looked for beside the file");
+        assert_eq!(error.to_string(), "`more/a.txt`, line 2: `b.txt` is not among the app's files");
+    }
+
+    #[test]
     fn what_is_no_text_is_told_with_its_line() {
         let of = |content: &[u8]| checked(&[("requirements.txt", content)]).map_err(|error| error.to_string());
         let not_text = "`requirements.txt` is not UTF-8 text: line 2 has a byte that cannot be read";
         assert_eq!(of(b"six\ncaf\xe9\n"), Err(not_text.to_owned()));
-        assert_eq!(of(b"six\npan\0das\n"), Err(not_text.to_owned()));
+        let nul = "`requirements.txt`, line 2: there is a NUL byte, which no requirement has";
+        assert_eq!(of(b"six\npan\0das\n"), Err(nul.to_owned()));
         assert_eq!(of(b"\xff\xfes\0i\0x\0"), Err("`requirements.txt` is UTF-16 text, which uv does not read".to_owned()));
-        assert_eq!(of(&b"# many\n".repeat(200_000)), Err("`requirements.txt` is larger than 1048576 bytes".to_owned()));
+        assert_eq!(of(&b"# many\n".repeat(200_000)), Err("`requirements.txt` is larger than 1 MiB".to_owned()));
     }
 }

@@ -63,7 +63,7 @@ impl Problem {
             status: status.as_u16(),
             code: self.code.as_str(),
             detail: &self.detail,
-            hint: self.hint.as_deref(),
+            hint: Some(self.hint.as_deref().unwrap_or_else(|| self.code.remedy())),
             request_id,
         }
     }
@@ -141,7 +141,7 @@ pub(super) struct ProblemDocument<'a> {
     code: &'static str,
     /// What went wrong, for people.
     detail: &'a str,
-    /// The next step, where it is known.
+    /// The next step.
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     hint: Option<&'a str>,
@@ -206,9 +206,11 @@ impl From<AskError> for Problem {
             AskError::Requirements(error) => {
                 let code = match &error {
                     RequirementsError::TooLarge { .. } => Code::TooLarge,
-                    RequirementsError::Utf16 { .. } | RequirementsError::NotText { .. } | RequirementsError::Outside { .. } => {
-                        Code::InvalidRequirements
-                    }
+                    RequirementsError::Utf16 { .. }
+                    | RequirementsError::NotText { .. }
+                    | RequirementsError::Nul { .. }
+                    | RequirementsError::Missing { .. }
+                    | RequirementsError::Outside { .. } => Code::InvalidRequirements,
                 };
                 Self::new(code, detail).hint(error.hint())
             }
@@ -290,5 +292,21 @@ pub(crate) fn disk(error: &dyn std::error::Error, source: &std::io::Error) -> Pr
         std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => disk_full(),
         std::io::ErrorKind::ReadOnlyFilesystem => disk_read_only(),
         _ => Problem::internal(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_says_what_to_do_and_the_closer_hint_wins() {
+        for code in Code::ALL {
+            let problem = Problem::new(*code, "it is so");
+            let hint = problem.document("").hint.map(str::to_owned);
+            assert!(hint.as_ref().is_some_and(|hint| !hint.is_empty()), "{code:?}: {hint:?}");
+        }
+        let problem = Problem::new(Code::NotJson, "it is so").hint("do this");
+        assert_eq!(problem.document("").hint, Some("do this"));
     }
 }

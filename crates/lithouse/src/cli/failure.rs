@@ -179,10 +179,20 @@ impl Failure {
             _ => serde_json::Map::new(),
         };
         problem.insert("code".to_owned(), self.code().into());
-        problem.insert("detail".to_owned(), self.words().into());
-        problem.insert("hint".to_owned(), self.hint().into());
+        let (detail, hint) = if self.is_of_configuration() { self.of_configuration() } else { (self.words(), self.hint()) };
+        problem.insert("detail".to_owned(), detail.into());
+        problem.insert("hint".to_owned(), hint.into());
         problem.insert("exit_code".to_owned(), (self.exit() as u8).into());
         problem.into()
+    }
+
+    /// What is wrong with the configuration and the first hint, out of the lines that people read.
+    fn of_configuration(&self) -> (String, Option<String>) {
+        let words = self.words();
+        let (hints, details): (Vec<&str>, Vec<&str>) = words.lines().partition(|line| line.starts_with("hint: "));
+        let details: Vec<&str> = details.into_iter().map(|line| line.strip_prefix("error: ").unwrap_or(line)).collect();
+        let hint = hints.first().and_then(|line| line.strip_prefix("hint: ")).map(str::to_owned);
+        (details.join("; "), hint.or_else(|| self.hint()))
     }
 
     /// What happened, with its causes.

@@ -20,12 +20,20 @@ pub(super) struct OpenArgs {
     /// Key or id of the app
     #[arg(add = complete::apps())]
     pub(super) app: AppName,
+    /// Print the API's JSON of the app
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Prints the URL and opens it.
 pub(super) async fn run(client: &Client, args: &OpenArgs) -> Result<(), Failure> {
-    let app: App = client.get(&args.app.path("")).await?.as_resource()?;
-    output::line(&output::plain(&app.access_url))?;
+    let answer = client.get(&args.app.path("")).await?;
+    let app: App = answer.as_resource()?;
+    if args.json {
+        output::line(&answer.pretty())?;
+    } else {
+        output::line(&output::plain(&app.access_url))?;
+    }
     let has_display =
         ["DISPLAY", "WAYLAND_DISPLAY"].iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
     // Only what is surely a web page is given to a program that opens anything.

@@ -6,6 +6,7 @@ mod unit;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::failure::Failure;
 use super::output;
@@ -18,7 +19,7 @@ use unit::Unit;
 pub(super) enum ServiceVerb {
     /// Print the units
     #[command(after_long_help = "Example:\n  lithouse service print --data /var/lib/lithouse")]
-    Print(ServiceArgs),
+    Print(PrintArgs),
     /// Write the units to where systemd looks for them; tell what to run next
     ///
     /// A unit that is there already and says something else stays as it is, unless `--force` is said.
@@ -39,6 +40,16 @@ pub(super) struct ServiceArgs {
     socket: bool,
 }
 
+/// What is printed, and how.
+#[derive(Debug, Args)]
+pub(super) struct PrintArgs {
+    #[command(flatten)]
+    pub(super) service: ServiceArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// What is installed, and over what.
 #[derive(Debug, Args)]
 pub(super) struct InstallArgs {
@@ -56,6 +67,8 @@ pub(crate) struct Service {
     is_users: bool,
     /// None where they are only printed.
     install: Option<Install>,
+    /// Whether programs read it.
+    pub(super) json: bool,
 }
 
 #[derive(Debug)]
@@ -64,10 +77,15 @@ struct Install {
 }
 
 impl ServiceVerb {
+    /// Whether its output is for a program.
+    pub(super) fn is_for_program(&self) -> bool {
+        matches!(self, Self::Print(PrintArgs { json: true, .. }))
+    }
+
     /// The flags of the server.
     pub(super) fn serve(&self) -> &ServeFlags {
         match self {
-            Self::Print(args) => &args.serve,
+            Self::Print(args) => &args.service.serve,
             Self::Install(args) => &args.service.serve,
         }
     }
@@ -75,7 +93,7 @@ impl ServiceVerb {
     /// The units of a server that goes by this.
     pub(super) fn service(&self, config: &Config, arguments: &[std::ffi::OsString]) -> std::io::Result<Service> {
         let (args, install) = match self {
-            Self::Print(args) => (args, None),
+            Self::Print(args) => (&args.service, None),
             Self::Install(args) => (&args.service, Some(Install { force: args.force })),
         };
         let unit = Unit {
@@ -93,7 +111,7 @@ impl ServiceVerb {
         if args.socket {
             units.push(("lithouse.socket", unit.socket()));
         }
-        Ok(Service { units, is_users: args.user, install })
+        Ok(Service { units, is_users: args.user, install, json: self.is_for_program() })
     }
 }
 
@@ -125,6 +143,10 @@ pub(super) fn run(service: &Service) -> Result<(), Failure> {
 }
 
 fn print(service: &Service) -> Result<(), Failure> {
+    if service.json {
+        let units: Vec<_> = service.units.iter().map(|(name, text)| json!({ "name": name, "text": text })).collect();
+        return output::line(&format!("{:#}", json!({ "units": units })));
+    }
     let texts: Vec<String> = service.units.iter().map(|(name, text)| format!("# {name}\n{text}")).collect();
     output::line(texts.join("\n").trim_end())
 }

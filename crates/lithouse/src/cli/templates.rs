@@ -3,6 +3,7 @@
 
 use clap::Args;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::client::Client;
 use super::complete;
@@ -17,7 +18,7 @@ pub(super) struct TemplatesArgs {
     #[arg(add = complete::templates())]
     name: Option<String>,
     /// Print the API's JSON
-    #[arg(long, conflicts_with = "name")]
+    #[arg(long)]
     pub(super) json: bool,
 }
 
@@ -38,19 +39,30 @@ pub(super) struct Template {
     code: String,
 }
 
+/// The list, each of them as it came.
+#[derive(Debug, Deserialize)]
+struct Raw {
+    templates: Vec<Box<RawValue>>,
+}
+
 /// Lists them, or prints one.
 pub(super) async fn run(client: &Client, args: &TemplatesArgs) -> Result<(), Failure> {
     let answer = client.get("/api/templates").await?;
-    if args.json {
+    if args.json && args.name.is_none() {
         return output::line(&answer.pretty());
     }
     let Templates { templates } = answer.as_resource()?;
     if let Some(name) = &args.name {
-        let Some(template) = templates.iter().find(|template| template.name == *name) else {
+        let Some(place) = templates.iter().position(|template| template.name == *name) else {
             let near = nearest(name, templates.iter().map(|template| template.name.as_str())).map(str::to_owned);
             return Err(Failure::NoSuchTemplate { name: name.clone(), near });
         };
-        return output::foreign_text(template.code.trim_end_matches('\n'));
+        if args.json {
+            let raw: Raw = answer.as_resource()?;
+            return output::line(&raw.templates.get(place).map(|raw| output::indent(raw.get())).unwrap_or_default());
+        }
+        let code = templates.get(place).map(|template| template.code.as_str()).unwrap_or_default();
+        return output::foreign_text(code.trim_end_matches('\n'));
     }
     let mut table = Table::titled(&["TEMPLATE", "TITLE", "DESCRIPTION"]).sparing(&["DESCRIPTION"]);
     for template in templates {

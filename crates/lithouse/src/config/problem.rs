@@ -45,6 +45,16 @@ fn told(problems: &[Problem]) -> String {
 }
 
 impl Problems {
+    /// What is wrong, without what to do about it.
+    pub(crate) fn details(&self) -> String {
+        self.0.iter().map(|problem| problem.message.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What to do about the first of them that tells.
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.0.iter().find_map(|problem| problem.hint.clone())
+    }
+
     /// Each of them for programs.
     pub(crate) fn each(&self) -> Vec<serde_json::Value> {
         self.0.iter().map(|problem| serde_json::json!({ "detail": problem.message, "hint": problem.hint })).collect()

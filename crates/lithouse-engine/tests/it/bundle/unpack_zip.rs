@@ -279,3 +279,13 @@ fn the_limit_of_files_counts_folders_too() {
     assert!(matches!(bench.unpack_within(&within(3)), Err(UnpackError::TooMany { limit: 3 })));
     assert_eq!(bench.unpack_within(&within(4)).expect("just enough").files, 2);
 }
+
+#[test]
+fn too_many_files_are_refused_by_the_directory_before_any_is_unpacked() {
+    let damaged = ZipEntry { checksum: 1, ..ZipEntry::file("a.py", "x = 1\n") };
+    let skipped = ZipEntry::file(".git/config", "");
+    let bench = bench(&[damaged, skipped, ZipEntry::file("b.py", ""), ZipEntry::file("c.py", "")]);
+    let within = |files| UnpackLimits { files, ..UnpackLimits::default() };
+    assert!(matches!(bench.unpack_within(&within(2)), Err(UnpackError::TooMany { limit: 2 })));
+    assert!(matches!(bench.unpack_within(&within(3)), Err(UnpackError::Checksum { name }) if name == "a.py"));
+}

@@ -72,7 +72,7 @@ async fn collect(body: Body) -> Result<Bytes, Problem> {
 }
 
 fn too_large() -> Problem {
-    Problem::new(Code::TooLarge, format!("the body is larger than {LARGEST} bytes"))
+    Problem::new(Code::TooLarge, format!("the body is larger than {} MiB", LARGEST >> 20))
         .hint("the code of a snippet may have 51200 bytes, its files 16 MiB in all before they are encoded")
 }
 
@@ -94,7 +94,7 @@ mod tests {
         assert_eq!(receive(&parts(), endless(1 << 20, 24)).await.unwrap().len(), 24 << 20);
         for chunks in [25, 200] {
             let problem = receive(&parts(), endless(1 << 20, chunks)).await.unwrap_err();
-            assert!(format!("{problem:?}").contains("larger than 25165824 bytes"), "{problem:?}");
+            assert!(format!("{problem:?}").contains("larger than 24 MiB"), "{problem:?}");
         }
     }
 

@@ -30,9 +30,8 @@ macro_rules! codes {
                 }
             }
 
-            /// What to do then, in a clause.
-            #[cfg(test)]
-            fn remedy(self) -> &'static str {
+            /// What to do then, in a clause. It is the hint of a problem that has no closer one.
+            pub(super) fn remedy(self) -> &'static str {
                 match self {
                     $(Self::$name => $remedy,)+
                 }
@@ -159,7 +158,7 @@ codes! {
         "choose another key, or send a new release of that app",
     /// that release is the active one, and none is on its way
     AlreadyActive = CONFLICT "already_active":
-        "nothing: it is as you want it",
+        "there is nothing to do: it is as you want it",
     /// the app's files are a person's folder: no releases and no edits
     ServedInPlace = CONFLICT "served_in_place":
         "change the files in that folder, and restart the app",
@@ -230,6 +229,7 @@ This page is generated: `UPDATE_SNAPSHOTS=1 cargo test -p lithouse code` writes 
 
 Every error of the API is a problem document (RFC 9457) with a `code` from this page. Programs may rely on the codes and on their
 status; the words of `detail` and `hint` are for people, and change. Whatever is refused with a status below 500 has changed nothing.
+What is no request yet (an address that is too long, a head that is too large, what is no HTTP) gets 414, 431 or 400 without a document.
 How a document is made, and the codes of the paths below `/apps/`, are told in [the HTTP API](api.md#problems).
 
 | status | `code` | when | what to do |

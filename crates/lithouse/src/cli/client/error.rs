@@ -250,6 +250,9 @@ impl ClientError {
             Self::Refused { problem, .. } if problem.code.as_deref() == Some("no_such_app") => {
                 Some("`lithouse apps` lists the apps".to_owned())
             }
+            Self::Refused { problem, .. } if problem.code.as_deref() == Some("no_such_release") => {
+                Some("`lithouse releases` lists those that there are".to_owned())
+            }
             Self::Refused { status, problem } => problem.hint.clone().or_else(|| match *status {
                 StatusCode::UNAUTHORIZED => {
                     Some("ask on that machine, as the user who runs the server or through its folder with `--data`".to_owned())

@@ -9,9 +9,10 @@ use url::Url;
 
 use super::super::address::Address;
 use super::super::client::Client;
-use super::super::resource::Health;
+use super::super::resource::{Health, Server};
 use super::Check;
 use crate::config::Config;
+use crate::serve::gate;
 
 /// How long whoever has the address may take to tell who it is.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -19,6 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) async fn listen(config: &Config) -> Check {
     const NAME: &str = "address";
     let address = config.server.listen;
+    if let Err(error) = gate(config) {
+        return Check::fail(NAME, error.to_string(), error.hint);
+    }
     let error = match TcpListener::bind(address) {
         Ok(_) if address.port() == 0 => return Check::ok(NAME, format!("`{address}`, a port that the system chooses")),
         Ok(_) => return Check::ok(NAME, format!("`{address}` is free")),
@@ -32,11 +36,28 @@ pub(super) async fn listen(config: &Config) -> Check {
         );
     }
     if is_lithouse(address).await {
-        return Check::ok(NAME, format!("a Lithouse server answers at `{address}`"));
+        let data = config.server.data.display();
+        if listens_at(config, address).await {
+            return Check::ok(NAME, format!("the Lithouse server of `{data}` answers at `{address}`"));
+        }
+        let fix = "choose another with `--listen ADDR:PORT`, or name that server's folder with `--data DIR`";
+        return Check::fail(NAME, format!("a Lithouse server has `{address}`, and not that of `{data}`"), fix);
     }
     let fix =
         format!("choose another with `--listen ADDR:PORT`; `ss -ltnp 'sport = :{}'` tells who has this one", address.port());
     Check::fail(NAME, format!("another program has `{address}`"), fix)
+}
+
+/// Whether it is the server of this data folder that has the address.
+async fn listens_at(config: &Config, address: SocketAddr) -> bool {
+    let socket = Address::Socket(config.server.data.join("control.sock"));
+    let Ok(client) = Client::new(socket, None) else { return false };
+    let Ok(answer) = client.get_within("/api/server", PATIENCE).await else { return false };
+    let listens = answer.as_resource::<Server>().ok().and_then(|server| server.listen.parse::<SocketAddr>().ok());
+    listens.is_some_and(|at| {
+        let overlap = at.ip() == address.ip() || at.ip().is_unspecified() || address.ip().is_unspecified();
+        at.port() == address.port() && overlap
+    })
 }
 
 /// Whether a server of ours answers there.

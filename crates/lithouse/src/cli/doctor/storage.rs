@@ -24,6 +24,10 @@ pub(super) fn data(config: &Config) -> Check {
     if !existing.is_dir() {
         return Check::fail(NAME, format!("`{}` is not a folder", existing.display()), elsewhere);
     }
+    // Such as `/proc`, where even root makes nothing, whatever the modes say.
+    if statvfs(&existing).is_ok_and(|facts| facts.f_blocks == 0) {
+        return Check::fail(NAME, format!("`{}` lies on a file system that keeps no files", existing.display()), elsewhere);
+    }
     if let Err(error) = access(&existing, Access::WRITE_OK | Access::EXEC_OK) {
         // Of what lies above, nothing but the folder itself is to be given away.
         let command = if existing == *folder { "chown -R \"$USER\"" } else { "install -d -o \"$USER\"" };

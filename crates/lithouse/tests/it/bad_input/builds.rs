@@ -135,7 +135,6 @@ failed! {
     a_package_for_another_python: honest(vec![Wheel::tagged("alpha", "1.0", "", "py3-none-any", ">=3.99")], "alpha\n");
     a_line_that_is_no_requirement: honest(Vec::new(), "# first\nstreamlit\nalpha==1 == 2\n");
     an_option_that_is_not_known: honest(Vec::new(), "--frobnicate\n");
-    included_requirements_that_are_not_there: honest(Vec::new(), "-r more.txt\n");
     a_project_that_is_not_there: honest(Vec::new(), "./nowhere\n");
     a_repository_that_does_not_answer: honest(Vec::new(), &format!("alpha @ git+http://127.0.0.1:{}/alpha.git\n", free_port()));
     an_address_that_does_not_answer: honest(Vec::new(), &format!("http://127.0.0.1:{}/alpha-1.0-py3-none-any.whl\n", free_port()));

@@ -38,6 +38,7 @@ refused! { "scripts":
     requirements_in_utf_16: requirements([b"\xff\xfe".to_vec(), "six==1.17.0\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect()].concat());
     requirements_with_a_nul: requirements("six\npan\0das\n");
     requirements_of_the_machine: requirements("six\n-r /etc/passwd\n");
+    requirements_that_were_not_sent: requirements("six\n-r other.txt\n");
     requirements_above: requirements("--requirement=../../other/requirements.txt\n");
     requirements_by_address: requirements("-r file:///etc/passwd\n");
     constraints_of_the_machine: requirements("six\n-c /etc/hosts\n");

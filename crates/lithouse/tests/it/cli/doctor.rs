@@ -119,7 +119,7 @@ async fn tools_that_were_named_and_will_not_do_are_failures() {
 }
 
 #[tokio::test]
-async fn an_address_that_another_program_has_is_a_failure_and_one_of_ours_is_not() {
+async fn an_address_that_anybody_has_but_the_server_of_this_folder_is_a_failure() {
     let folder = machine(&[("python3", PYTHON)]);
     let stranger = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let held = stranger.local_addr().unwrap();
@@ -144,10 +144,43 @@ async fn an_address_that_another_program_has_is_a_failure_and_one_of_ours_is_not
 
     let server = Server::on_port(|_| answer(200, &json!({"status": "up"}))).await;
     let ours = format!("127.0.0.1:{}", server.port.unwrap());
-    let mut command = lithouse(["doctor", "--json", "--listen", &ours]);
-    command.current_dir(folder.path()).env("PATH", folder.path().join("bin"));
-    let address = check(&run(command).await.code(0), "address");
-    assert_eq!(address["detail"], format!("a Lithouse server answers at `{ours}`"));
+    let looked = |data: &Path| {
+        let mut command = lithouse(["doctor", "--json", "--listen", &ours, "--data", &data.display().to_string()]);
+        command.current_dir(folder.path()).env("PATH", folder.path().join("bin"));
+        run(command)
+    };
+    let of_server = |listen: String| {
+        Server::new(move |_| {
+            let server = json!({"pid": 1, "version": "0", "listen": listen, "url": "", "data": "", "log": ""});
+            answer(200, &server)
+        })
+    };
+    let here = of_server(ours.clone());
+    let address = check(&looked(here.data()).await.code(0), "address");
+    assert_eq!(address["detail"], format!("the Lithouse server of `{}` answers at `{ours}`", here.data().display()));
+    // The server of another folder, whether there is one of this folder or not.
+    let elsewhere = of_server("127.0.0.1:1".to_owned());
+    for data in [elsewhere.data(), &folder.path().join("data")] {
+        let address = check(&looked(data).await.code(1), "address");
+        assert_eq!(address["detail"], format!("a Lithouse server has `{ours}`, and not that of `{}`", data.display()));
+        assert_eq!(address["status"], "fail");
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_others_can_reach_is_a_failure_without_a_word_of_the_operator() {
+    let folder = machine(&[("python3", PYTHON)]);
+    let looked = |flags: &str| {
+        let mut command = lithouse(["doctor", "--json"].into_iter().chain(flags.split_whitespace()));
+        command.current_dir(folder.path()).env("PATH", folder.path().join("bin"));
+        run(command)
+    };
+    for flags in ["--listen 0.0.0.0:0", "--listen 127.0.0.1:0 --public-base https://apps.example.com"] {
+        let address = check(&looked(flags).await.code(1), "address");
+        assert!(address["detail"].as_str().unwrap().contains("can be reached by others"), "{address}");
+        assert!(address["fix"].as_str().unwrap().contains("`--auth none`"), "{address}");
+        looked(&format!("{flags} --auth none")).await.code(0);
+    }
 }
 
 #[tokio::test]
@@ -160,6 +193,8 @@ async fn a_data_folder_that_cannot_be_one_is_a_failure() {
     assert_eq!(check(&below, "data folder")["detail"], "`taken` is not a folder");
     let below = check(&below, "data folder");
     assert_eq!(below["fix"], "choose another with `--data DIR`");
+    let nowhere = run(doctor(folder.path(), &["--json", "--data", "/proc/absent"])).await.code(1);
+    assert_eq!(check(&nowhere, "data folder")["detail"], "`/proc` lies on a file system that keeps no files");
     let locked = folder.path().join("locked");
     fs::create_dir(&locked).unwrap();
     fs::set_permissions(&locked, PermissionsExt::from_mode(0o500)).unwrap();

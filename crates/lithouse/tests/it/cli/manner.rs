@@ -167,6 +167,12 @@ async fn a_program_is_told_what_went_wrong_in_json() {
     let wrong = Server::new(|_| problem(422, "invalid_configuration", "lithouse.toml:1: unknown key `a`"));
     let refused = told(&run(of(&wrong, "refresh --json", &[])).await.code(4));
     assert_eq!((&refused["code"], &refused["exit_code"]), (&json!("invalid_configuration"), &json!(4)));
+    assert_eq!(refused["detail"], "lithouse.toml:1: unknown key `a`");
+    let lines = "lithouse.toml:1: unknown key `a`\nhint: did you mean `b`?\nerror: lithouse.toml:2: unknown key `c`";
+    let wrong = Server::new(move |_| problem(422, "invalid_configuration", lines));
+    let refused = told(&wrong.run("refresh --json").await.code(4));
+    assert_eq!(refused["detail"], "lithouse.toml:1: unknown key `a`; lithouse.toml:2: unknown key `c`");
+    assert_eq!(refused["hint"], "did you mean `b`?");
     let nowhere = tempfile::tempdir().unwrap();
     for verb in ["apps --json", "templates --json"] {
         let absent = told(&run(lithouse_of(nowhere.path(), verb)).await.code(5));
@@ -182,6 +188,8 @@ async fn a_program_is_told_what_went_wrong_in_json() {
         command.current_dir(nowhere.path());
         let wrong = told(&run(command).await.code(2));
         assert_eq!(wrong["code"], "invalid_configuration", "{wrong}");
+        assert_eq!(wrong["detail"], "wrong.toml:1: unknown key `lsiten`");
+        assert_eq!(wrong["hint"], "did you mean `listen`?");
         let expected = json!([{"detail": "wrong.toml:1: unknown key `lsiten`", "hint": "did you mean `listen`?"}]);
         assert_eq!(wrong["errors"], expected, "{wrong}");
     }
@@ -254,4 +262,9 @@ async fn templates_are_listed_and_printed() {
     let shown = server.run("templates --json").await.code(0).stdout;
     assert_eq!(serde_json::from_str::<Value>(&shown).unwrap()["templates"][0]["name"], "hello");
     assert_eq!(server.lines()[0], "GET /api/templates");
+    let one = server.run("templates hello --json").await.code(0).stdout;
+    let whole = json!({"name": "hello", "title": "Hello", "description": "Says so", "code": "print('売上')\nprint(2)\n"});
+    assert_eq!(serde_json::from_str::<Value>(&one).unwrap(), whole);
+    let told = server.run("templates helo --json").await.code(3).prints("").stderr;
+    assert_eq!(serde_json::from_str::<Value>(&told).unwrap()["code"], "no_such_template");
 }

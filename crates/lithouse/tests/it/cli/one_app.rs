@@ -149,6 +149,13 @@ async fn open_prints_the_url_and_gives_it_to_a_browser_only_where_there_is_a_dis
 }
 
 #[tokio::test]
+async fn open_tells_programs_the_app_as_the_api_does() {
+    let server = Server::new(|_| answer(200, &app("sales", "running")));
+    let shown = server.run("open sales --json").await.code(0).stdout;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap(), app("sales", "running"));
+}
+
+#[tokio::test]
 async fn open_gives_a_browser_nothing_but_web_pages() {
     let server = Server::new(|_| answer(200, &with(app("sales", "running"), &json!({"access_url": "file:///etc/passwd"}))));
     let mut command = lithouse_of(server.data(), "open sales");

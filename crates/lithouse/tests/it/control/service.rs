@@ -31,7 +31,12 @@ fn the_units_are_as_they_were_read_over_and_systemd_takes_them() {
         text.replace(env!("CARGO_BIN_EXE_lithouse"), "/usr/bin/lithouse").replace(&folder, "/srv")
     };
     assert_frozen("service/system.txt", &print("apps --listen 127.0.0.1:9000 --stop-grace 20s"));
-    assert_frozen("service/user-with-socket.txt", &print("--user --socket"));
+    let people = print("--user --socket");
+    assert_frozen("service/user-with-socket.txt", &people);
+    let programs: serde_json::Value = serde_json::from_str(&print("--user --socket --json")).unwrap();
+    let units = programs["units"].as_array().unwrap().iter();
+    let texts = units.map(|unit| format!("# {}\n{}", unit["name"].as_str().unwrap(), unit["text"].as_str().unwrap()));
+    assert_eq!(texts.collect::<Vec<_>>().join("\n").trim_end(), people.trim_end());
 }
 
 #[test]
