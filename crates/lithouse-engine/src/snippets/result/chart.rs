@@ -43,7 +43,11 @@ pub(super) fn chart(raw: &RawValue) -> Result<Box<RawValue>, Malformed> {
     match (chart.kind.as_str(), chart.format.as_str()) {
         ("matplotlib", "png") => picture(&chart),
         ("plotly", "json") => figure(&chart, raw),
-        (kind, format) => Err(Malformed(format!("a chart of type {kind:?} in format {format:?}"))),
+        (kind, format) => {
+            // The words are the child's, and may be of any length.
+            let short = |word: &str| word.chars().take(16).collect::<String>();
+            Err(Malformed(format!("a chart of type {:?} in format {:?}", short(kind), short(format))))
+        }
     }
 }
 

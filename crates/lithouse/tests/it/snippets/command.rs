@@ -123,7 +123,9 @@ fn the_answer_of_the_api_is_printed_for_programs_and_nothing_saved() {
     let code = "import matplotlib.pyplot as plt\nplt.plot([1])\nprint('x')\nopen('a', 'w').write('a')\n1 / 0\n";
     let run = call(&server(), &folder, &["run", "-", "--policy", "open", "--json"], code);
     let (code, stdout, stderr) = told(&run);
-    assert_eq!((code, stderr.as_str()), (1, "error: `-` failed in line 5: ZeroDivisionError: division by zero\n"));
+    let problem: Value = serde_json::from_str(&stderr).unwrap();
+    assert_eq!((code, &problem["exit_code"]), (1, &json!(1)));
+    assert_eq!(problem["detail"], "`-` failed in line 5: ZeroDivisionError: division by zero");
     let answer: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!((&answer["status"], &answer["output"]["stdout"]), (&json!("error"), &json!("x\n")));
     assert_eq!(names(&folder), [""; 0]);

@@ -35,29 +35,28 @@ fn fields_that_are_wrong_are_named() {
         });
         assert_eq!(found, expected);
     };
-    wrong("{}", "missing field `code` at line 1 column 2");
-    wrong(r#"{"code": 3}"#, "the field `code`: invalid type: integer `3`, expected a string at line 1 column 10");
-    wrong(r#"{"code": "", "code": ""}"#, "duplicate field `code` at line 1 column 19");
-    let fields = "expected one of `code`, `timeout`, `policy`, `files`, `stdin`";
-    wrong(r#"{"code": "", "cod": 1}"#, &format!("unknown field `cod`, {fields} at line 1 column 18"));
-    let policies = "expected `restricted` or `open`";
-    wrong(r#"{"policy": "lax"}"#, &format!("the field `policy`: unknown variant `lax`, {policies} at line 1 column 16"));
-    wrong(r#"{"timeout": "3"}"#, "the field `timeout`: invalid type: string \"3\", expected a JSON number at line 1 column 15");
-    wrong(r#"{"files": [{"name": "a"}]}"#, "missing field `data` at line 1 column 24");
-    wrong(r#"{"files": [["a", ""]]}"#, "the field `files[0]`: invalid type: sequence, expected an object at line 1 column 11");
-    wrong("[\"1\"]", "invalid type: sequence, expected an object at line 1 column 0");
+    wrong("{}", "the field `code` is missing");
+    wrong(r#"{"code": 3}"#, "the field `code`: a text is expected, not the number 3");
+    wrong(r#"{"code": "", "code": ""}"#, "the field `code` is there twice");
+    let fields = "`code`, `timeout`, `policy`, `files`, `stdin`";
+    wrong(r#"{"code": "", "cod": 1}"#, &format!("there is no field `cod`; known: {fields}"));
+    wrong(r#"{"policy": "lax"}"#, "the field `policy`: `restricted` or `open` is expected, not `lax`");
+    wrong(r#"{"timeout": "3"}"#, "the field `timeout`: a number is expected, not the text `3`");
+    wrong(r#"{"files": [{"name": "a"}]}"#, "the field `data` is missing");
+    wrong(r#"{"files": [["a", ""]]}"#, "the field `files[0]`: an object is expected, not a list");
+    wrong("[\"1\"]", "an object is expected, not a list");
 }
 
 #[test]
 fn bodies_that_are_no_json_are_told_where() {
     let server = server();
     let at = |body: &[u8]| problem(server.post_body("/execute", "application/json", body), 400, "invalid_json")["detail"].clone();
-    assert_eq!(at(b"{"), "the body is not JSON: EOF while parsing an object at line 1 column 1");
-    assert_eq!(at(br#"{"code": "\ud800"}"#), "the body is not JSON: unexpected end of hex escape at line 1 column 17");
-    assert_eq!(at(b"{\"code\": \"\xff\"}"), "the body is not JSON: invalid unicode code point at line 1 column 11");
-    assert_eq!(at(br#"{"code": "", "timeout": NaN}"#), "the body is not JSON: expected value at line 1 column 25");
-    assert_eq!(at(br#"{"code": "", "timeout": 1e999}"#), "the body is not JSON: number out of range at line 1 column 29");
-    assert_eq!(at(b""), "the body is not JSON: EOF while parsing a value at line 1 column 0");
+    assert_eq!(at(b"{"), "the body is not JSON: it ends too early (line 1, column 1)");
+    assert_eq!(at(br#"{"code": "\ud800"}"#), "the body is not JSON: a character in a text cannot be read (line 1, column 17)");
+    assert_eq!(at(b"{\"code\": \"\xff\"}"), "the body is not JSON: a character in a text cannot be read (line 1, column 11)");
+    assert_eq!(at(br#"{"code": "", "timeout": NaN}"#), "the body is not JSON: a value is expected (line 1, column 25)");
+    assert_eq!(at(br#"{"code": "", "timeout": 1e999}"#), "the body is not JSON: the number is too large (line 1, column 29)");
+    assert_eq!(at(b""), "the body is empty");
     for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
         let told = problem(server.post_body("/execute", kind, b"{\"code\": \"\"}"), 415, "not_json");
         assert_eq!(told["detail"], "the body must be JSON, with `Content-Type: application/json`");
