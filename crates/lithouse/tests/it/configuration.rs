@@ -16,13 +16,11 @@ fn a_server_goes_by_the_file_of_its_folder_and_by_the_apps_that_lie_there() {
     std::fs::create_dir_all(&steering).unwrap();
     std::fs::write(steering.join("app.py"), "").unwrap();
     let server = server.up();
-    let said = server.said();
-    assert!(said.contains("not served: `apps/Up [2J`: "), "{said:?}");
-    assert!(said.contains("not served: `apps/Not A Key`: a key starts with"), "{said}");
-    assert!(
-        said.contains("warning: snippets.sandbox is `none`: a snippet can do all that the user of this server can"),
-        "{said}"
-    );
+    server.wait_until_said(&[
+        "not served: `apps/Up [2J`: ",
+        "not served: `apps/Not A Key`: a key starts with",
+        "warning: snippets.sandbox is `none`: a snippet can do all that the user of this server can",
+    ]);
     let open = server.get("/health");
     assert_eq!(open.status, 200);
     let hosts = server.get_with("/health", &[("Host", "apps.localhost:1234")]);

@@ -83,7 +83,7 @@ fn listening_where_others_reach_it_is_refused_unless_it_is_said_in_so_many_words
     let hint = "\nhint: say `--auth none` if the server in front of it asks for credentials, or leave `--public-base` out\n";
     assert!(said.ends_with(hint), "{said}");
     let open = Server::prepare(&["--public-base", "https://apps.example.com/team", "--auth", "none"]).up();
-    assert!(open.said().contains("warning: auth is `none`"), "{}", open.said());
+    open.wait_until_said(&["warning: auth is `none`"]);
     open.get_with("/api/apps", &[("Host", "apps.example.com"), ("X-Forwarded-For", "192.0.2.1")]).expect(200);
     let created = open.post_form("/api/apps", Form::app("six\n", HELLO).text("key", "x")).expect(201).json();
     assert_eq!(created["access_url"], "https://apps.example.com/team/apps/x/");

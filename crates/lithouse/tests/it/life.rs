@@ -132,7 +132,7 @@ fn a_killed_keeper_takes_its_apps_along_and_they_are_started_again_and_that_is_t
     let back = server.wait_for(&app, "running again", |seen| seen["status"] == "running" && seen["pid"] != json!(first));
     assert!(back["pid"].is_u64() && server.is_healthy(&app));
     assert_ne!(server.keeper_pid(), Some(keeper));
-    assert!(server.said().contains("keeper") && !server.said().contains('\u{1b}'), "{:?}", server.said());
+    assert!(!server.wait_until_said(&["keeper"]).contains('\u{1b}'), "{:?}", server.said());
 }
 
 #[test]
@@ -198,7 +198,7 @@ fn told_to_end_the_server_ends_everything_and_the_next_start_brings_it_back_as_i
     server.start_again();
     server.wait_for_status(&runs, "running");
     assert_eq!(server.app(&rests)["status"], "stopped");
-    assert!(server.said().contains(&format!("/apps/{runs}/")), "{}", server.said());
+    server.wait_until_said(&[&format!("/apps/{runs}/")]);
 }
 
 #[test]
@@ -347,7 +347,7 @@ fn apps_of_a_folder_are_served_in_place_under_their_keys() {
         assert_eq!(app["access_url"], server.url(&format!("/apps/{key}/")));
         assert!(server.is_healthy(key));
     }
-    assert!(server.said().contains("/apps/one/") && server.said().contains("/apps/two/"), "{}", server.said());
+    server.wait_until_said(&["/apps/one/", "/apps/two/"]);
     server.put("/api/apps/one/files/app.py", b"x").expect_problem(409, "served_in_place");
     let refused = server.delete("/api/apps/one").expect_problem(409, "declared");
     assert_eq!(refused["hint"], "move its folder out of the folder of apps; then `lithouse refresh`");

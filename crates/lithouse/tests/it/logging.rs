@@ -90,7 +90,7 @@ fn a_problems_request_is_found_in_both_logs_as_json_and_on_the_terminal() {
     let told = object(&line_with(&server, "controller.log", &[&id]));
     assert_eq!((&told["level"], &told["request_id"]), (&"warn".into(), &Value::from(&*id)), "{told}");
     assert!(told["target"].as_str().unwrap().starts_with("lithouse_proxy"), "{told}");
-    let said = server.said();
+    let said = server.wait_until_said(&[&id, "listening on http://"]);
     let lines: Vec<_> = said.lines().map(object).collect();
     assert!(lines.iter().any(|line| line["request_id"] == *id && line["level"] == "warn"), "{said}");
     assert!(lines.iter().any(|line| line["message"].as_str().unwrap().starts_with("listening on http://")), "{said}");

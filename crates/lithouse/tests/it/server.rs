@@ -202,6 +202,15 @@ impl Server {
         self.running.as_ref().unwrap().said.lock().unwrap().clone()
     }
 
+    /// All that it said on standard error, once all of these are in it: what it says is read beside the test, and comes a moment later.
+    #[track_caller]
+    pub(crate) fn wait_until_said(&self, parts: &[&str]) -> String {
+        wait_until_blocking(&format!("the server says {parts:?}"), PATIENCE, || {
+            let said = self.said();
+            if parts.iter().all(|part| said.contains(part)) { Ok(said) } else { Err(said) }
+        })
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.running.as_ref().unwrap().child.id()
     }

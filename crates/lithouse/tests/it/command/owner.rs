@@ -176,7 +176,7 @@ fn roots_folder_with_another_users_file_in_it_is_not_served() {
     give_away(&folder.join("serve.py"));
     let server = server.up();
     server.get("/api/apps/other").expect_problem(404, "no_such_app");
-    assert!(server.said().contains("belongs to another user, and the app would run as root"), "{}", server.said());
+    server.wait_until_said(&["belongs to another user, and the app would run as root"]);
 }
 
 #[test]
@@ -192,8 +192,7 @@ fn roots_folder_that_others_may_change_anywhere_is_not_served_and_tells_what_to_
     let mut server = server.up();
     let refused = |server: &Server, words: &str| {
         server.get("/api/apps/other").expect_problem(404, "no_such_app");
-        let said = server.said();
-        assert!(said.contains(words), "no `{words}` in {said}");
+        server.wait_until_said(&[words]);
     };
     let part = lib.canonicalize().unwrap().join("part.py");
     refused(&server, &format!("`{}` in it belongs to another user, and the app would run as root", part.display()));

@@ -240,8 +240,7 @@ fn what_an_app_lacks_is_told_and_the_others_are_served() {
     assert!(reasons[0].starts_with("there is no folder `") && reasons[0].ends_with("of/nowhere`"), "{reasons:?}");
     assert_eq!(reasons[1], format!("there is no `app.py` in `{}`", at("of")));
     assert!(reasons[2].ends_with("of/no-venv` makes one"), "{reasons:?}");
-    let said = server.said();
-    assert!(said.contains("not served: `no-script`: there is no `app.py`"), "{said}");
+    server.wait_until_said(&["not served: `no-script`: there is no `app.py`"]);
     // A folder that comes back, or is gone for a while, as that of a disk does.
     app(&server.folder().join("of/nowhere"), "here now");
     assert_eq!(keys(&server.refresh(), "added"), ["no-folder"]);

@@ -143,9 +143,10 @@ fn what_cannot_be_served_is_told_and_the_rest_is_served() {
     app(&server.of_folder("fine"), "fine");
     server.write("apps/notes/readme.txt", "no app");
     let server = server.up();
-    let said = server.said();
-    assert!(said.contains("not served: `apps/Sales Report`: a key starts with a letter or digit"), "{said}");
-    assert!(said.contains("rename the folder, such as `sales-report`"), "{said}");
+    let said = server.wait_until_said(&[
+        "not served: `apps/Sales Report`: a key starts with a letter or digit",
+        "rename the folder, such as `sales-report`",
+    ]);
     assert!(!said.contains("notes"), "a folder without a script is no app: {said}");
     server.wait_to_read("/apps/fine/", "fine");
     let refreshed = server.refresh();

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What is told of the apps of a folder: their order, and at the terminal which of them failed, or that there are none.
 
-use lithouse_testkit::wait_until_blocking;
-
 use super::lab::app;
-use crate::server::{HELLO, PATIENCE, Server};
+use crate::server::{HELLO, Server};
 
 #[test]
 fn apps_of_one_start_are_listed_by_their_keys_page_by_page() {
@@ -37,8 +35,8 @@ fn who_serves_at_a_terminal_is_told_which_app_failed_and_why() {
     let server = server.up();
     let failed = server.wait_for_status("broken", "failed");
     let told = format!("`broken` has failed: {}\n", failed["reason"].as_str().unwrap());
-    wait_until_blocking("it is told", PATIENCE, || if server.said().contains(&told) { Ok(()) } else { Err(server.said()) });
-    assert!(!server.said().contains("`fine`"), "{}", server.said());
+    let said = server.wait_until_said(&[&told]);
+    assert!(!said.contains("`fine`"), "{said}");
 }
 
 #[test]
@@ -46,15 +44,13 @@ fn a_folder_without_apps_is_named_and_one_that_is_an_app_itself_too() {
     let server = Server::prepare(&["apps"]);
     std::fs::create_dir(server.folder().join("apps")).unwrap();
     let mut server = server.up();
-    let said = |server: &Server, text: &str| {
-        wait_until_blocking("it is said", PATIENCE, || if server.said().contains(text) { Ok(()) } else { Err(server.said()) });
-    };
-    said(&server, "no app in `apps`: it holds one folder an app, each with an `app.py`\n");
+    server.wait_until_said(&["no app in `apps`: it holds one folder an app, each with an `app.py`\n"]);
     assert!(server.stop().success());
     server.write("apps/app.py", HELLO);
     server.start_again();
     let above = server.folder().canonicalize().unwrap();
-    said(&server, &format!("no app in `apps`: it is an app itself; `lithouse serve {}` serves it\n", above.display()));
+    server
+        .wait_until_said(&[&format!("no app in `apps`: it is an app itself; `lithouse serve {}` serves it\n", above.display())]);
     assert!(server.stop().success());
     app(&server.of_folder("one"), "first of one");
     server.start_again();

@@ -6,13 +6,6 @@ use lithouse_testkit::wait_until_blocking;
 use super::lab::app;
 use crate::server::{PATIENCE, Server};
 
-fn wait_to_hear(server: &Server, text: &str) {
-    wait_until_blocking(&format!("the server says `{text}`"), PATIENCE, || {
-        let said = server.said();
-        if said.contains(text) { Ok(()) } else { Err(said) }
-    });
-}
-
 #[test]
 fn a_server_that_watches_takes_changes_of_its_folder_and_its_configuration_by_itself() {
     let server = Server::prepare(&["--watch"]);
@@ -29,12 +22,12 @@ fn a_server_that_watches_takes_changes_of_its_folder_and_its_configuration_by_it
     server.write("lithouse.toml", "[apps.two]\nname = \"Second\"\n");
     server.wait_for("two", "named", |app| app["name"] == "Second");
     server.write("lithouse.toml", "[apps.two]\nnme = \"Third\"\n");
-    wait_to_hear(&server, "error: lithouse.toml:2: unknown key `apps.two.nme`");
+    server.wait_until_said(&["error: lithouse.toml:2: unknown key `apps.two.nme`"]);
     assert_eq!(server.app("two")["name"], "Second", "the last good configuration counts");
     server.write("lithouse.toml", "[apps.two]\nname = \"Third\"\n");
     server.wait_for("two", "named", |app| app["name"] == "Third");
     assert_eq!(server.pid_of("one"), one);
-    wait_to_hear(&server, "removed      three");
+    server.wait_until_said(&["removed      three"]);
 }
 
 #[test]

@@ -198,7 +198,7 @@ fn a_lost_write_ahead_log_loses_no_folder_of_an_app() {
     assert_eq!(server.app("kept")["status"], "stopped");
     server.get("/api/apps/later").expect_problem(404, "no_such_app");
     assert!(server.data().join("apps").join(&later).join("releases/1/app.py").exists());
-    assert!(server.said().contains(&later) && server.said().contains("does not know"), "{}", server.said());
+    server.wait_until_said(&[&later, "does not know"]);
 }
 
 #[test]

@@ -47,6 +47,6 @@ fn a_thousand_stopped_apps_are_there_soon_after_a_start_each_with_its_route() {
         }
     }
     server.get("/apps/app-1000/").expect(404);
-    assert!(server.said().contains("and 980 more: `lithouse apps` lists them"), "{}", server.said());
-    assert_eq!(server.said().lines().filter(|line| line.starts_with("app ")).count(), 20);
+    let said = server.wait_until_said(&["and 980 more: `lithouse apps` lists them"]);
+    assert_eq!(said.lines().filter(|line| line.starts_with("app ")).count(), 20);
 }

@@ -93,7 +93,7 @@ fn a_build_whose_server_and_guard_are_killed_at_once_is_ended_by_the_next_start(
     assert!(is_alive(uv), "it ended by itself, so that this shows nothing");
     server.start_again();
     assert!(!is_alive(uv));
-    assert!(server.said().contains("processes of a build were left behind"), "{}", server.said());
+    server.wait_until_said(&["processes of a build were left behind"]);
     process_of_build(&server, "uv");
     server.delete(&format!("/api/apps/{app}")).expect(204);
     // The app is gone at once, and its build within moments, with its folder last of all.

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use lithouse_testkit::wait_until_blocking;
 
-use super::row::{NEIGHBOUR, Plan, Row};
+use super::row::{Plan, Row};
 use super::wheels::{EndlessBuild, TINY, index};
 use crate::form::Form;
 use crate::server::{HELLO, PATIENCE, STREAMLIT};
@@ -26,7 +26,9 @@ fn two_ports() -> u16 {
 fn a_full_range_of_ports_is_told_with_the_setting_to_change_and_freed_ports_are_used_again() {
     let first = two_ports();
     let plan = Plan::of("full-range", &format!("port_range = \"{first}-{}\"", first + 1));
-    let mut row = plan.app("second", NEIGHBOUR, "").app("third", NEIGHBOUR, "").begin();
+    // The neighbour has its port before there are others.
+    let mut row = plan.begin();
+    row.add(&["second", "third"]);
     row.hide(&format!("{first}-{}", first + 1), "FIRST-LAST");
     // Whichever came second has the other port.
     let (has, has_none) = wait_until_blocking("one has failed and one runs", PATIENCE, || {

@@ -151,6 +151,18 @@ impl Row {
         self.server.folder().join(format!("of-{key}"))
     }
 
+    /// Adds apps that do what the neighbour does to the configuration, and lets the server take them.
+    pub(super) fn add(&self, keys: &[&str]) {
+        let mut configuration = self.without.clone();
+        for key in keys {
+            let folder = self.folder(key);
+            std::fs::create_dir_all(&folder).unwrap();
+            std::fs::write(folder.join("app.py"), NEIGHBOUR).unwrap();
+            configuration.push_str(&NEIGHBOURS_TABLE.replace("neighbour", key));
+        }
+        self.declare(&configuration);
+    }
+
     /// Replaces a text that differs from run to run in what is frozen.
     pub(super) fn hide(&mut self, text: &str, by: &'static str) {
         self.told.hide(text, by);
