@@ -6,10 +6,12 @@
 #[expect(clippy::expect_used, reason = "a test without its archive cannot go on")]
 pub mod forge;
 mod ports;
+mod program;
 mod replay;
 pub mod upstream;
 mod wait;
 
-pub use self::ports::free_port;
+pub use self::ports::{free_port, free_ports};
+pub use self::program::put_program;
 pub use self::replay::replay;
 pub use self::wait::{Observation, wait_until, wait_until_blocking};

@@ -19,7 +19,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener};
 use tokio::task::{JoinHandle, JoinSet};
 
 /// The body of an honest server's answer.
@@ -167,6 +167,17 @@ impl Drop for UnixUpstream {
     }
 }
 
+/// An address on the loopback at which nobody listens, nor will for as long as this process lives: its port is taken, and refuses
+/// connections.
+pub fn address_of_nobody() -> io::Result<SocketAddr> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, 1], 0).into())?;
+    let address = socket.local_addr()?;
+    // It never listens, and is never closed.
+    std::mem::forget(socket);
+    Ok(address)
+}
+
 /// Reads the head of one request or answer, up to and with the empty line; empty at the end of the stream.
 pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<String> {
     let mut head = Vec::new();
@@ -178,4 +189,17 @@ pub async fn read_head(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Stri
         }
     }
     String::from_utf8(head).map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn at_the_address_of_nobody_connections_are_refused_and_nobody_can_listen() {
+        let address = address_of_nobody().unwrap();
+        let refused = std::net::TcpStream::connect(address).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(std::net::TcpListener::bind(address).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    }
 }

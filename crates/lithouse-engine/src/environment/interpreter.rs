@@ -206,7 +206,6 @@ mod tests {
     }
 
     fn script(folder: &Path, name: &str, version: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
         let path = folder.join(name);
         let numbers = version.replace('.', ",");
         let answer = format!(
@@ -214,12 +213,11 @@ mod tests {
             path.display()
         );
         let text = if version.is_empty() {
-            "#!/bin/sh\necho 'pyenv: command not found' >&2; exit 127\n".into()
+            "#!/bin/sh\necho 'pyenv: command not found' >&2; exit 127\n".to_owned()
         } else {
             format!("#!/bin/sh\necho '{answer}'\n")
         };
-        std::fs::write(&path, text).expect("a script");
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).expect("a mode");
+        lithouse_testkit::put_program(&path, text);
         path
     }
 

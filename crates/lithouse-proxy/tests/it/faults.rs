@@ -9,7 +9,7 @@ use std::time::Duration;
 use http::StatusCode;
 use lithouse_core::route::{PathPrefix, Target, Upstream as Address};
 use lithouse_proxy::proxy::Options;
-use lithouse_testkit::upstream::{Upstream, full, read_head};
+use lithouse_testkit::upstream::{Upstream, address_of_nobody, full, read_head};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, UnixSocket, UnixStream};
 use tokio::sync::mpsc;
@@ -22,11 +22,6 @@ fn up(address: std::net::SocketAddr) -> Target {
     Target::Up(Address::Tcp(address), PathPrefix::Keep)
 }
 
-/// An address at which nobody listens.
-async fn nobody() -> std::net::SocketAddr {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
-}
-
 async fn code_of(lithouse: &Lithouse, method: &str) -> (u16, String) {
     let answer = lithouse.ask(request(method, "/apps/sales/", &[], "")).await;
     let code = serde_json::from_slice::<serde_json::Value>(&answer.body).map(|problem| problem["code"].to_string());
@@ -35,7 +30,7 @@ async fn code_of(lithouse: &Lithouse, method: &str) -> (u16, String) {
 
 #[tokio::test]
 async fn an_app_that_does_not_listen_is_unavailable_for_now() {
-    let lithouse = Lithouse::keeping(nobody().await).await;
+    let lithouse = Lithouse::keeping(address_of_nobody().unwrap()).await;
     assert_eq!(code_of(&lithouse, "POST").await, (503, "app_not_listening".to_owned()));
     let page = lithouse.get("/apps/sales/", &[("accept", "text/html")]).await;
     assert_eq!((page.status, page.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, Some("2")));

@@ -2,10 +2,10 @@
 //! Another build of the program takes over server and keeper, and the apps go on.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use lithouse_testkit::wait_until_blocking;
+use lithouse_testkit::{put_program, wait_until_blocking};
 
 use crate::server::{HELLO, PATIENCE, Server, signal};
 
@@ -16,8 +16,7 @@ fn a_new_build_takes_the_keepers_place_and_no_app_notices() {
     let before = server.app(&app);
     let keeper = server.keeper_pid().unwrap();
     let newer = server.folder().join("lithouse");
-    fs::copy(env!("CARGO_BIN_EXE_lithouse"), &newer).unwrap();
-    fs::File::options().append(true).open(&newer).unwrap().write_all(b"newer").unwrap();
+    put_program(&newer, [fs::read(env!("CARGO_BIN_EXE_lithouse")).unwrap().as_slice(), b"newer"].concat());
     server.kill();
     let mut command = Command::new(&newer);
     command.current_dir(server.folder()).env("LITHOUSE_DATA", server.data());

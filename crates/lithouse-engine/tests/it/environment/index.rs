@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Package indexes: those that do not answer, and those that are configured for pip.
 
-use std::net::TcpListener;
-
 use lithouse_engine::environment::{PrepareError, Variables};
 
 use super::lab::Lab;
@@ -11,8 +9,7 @@ use crate::environment_uv::Index;
 #[tokio::test]
 async fn an_index_that_does_not_answer_is_told_with_its_address() {
     let lab = Lab::new();
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-    let url = format!("http://127.0.0.1:{port}/simple");
+    let url = format!("http://{}/simple", lithouse_testkit::upstream::address_of_nobody().expect("an address"));
     let environments = lab
         .open_with(|settings| settings.variables = Variables::ambient().with("UV_HTTP_RETRIES", "0").with("PIP_INDEX_URL", &url));
     let error = lab.prepare(&environments, &lab.source("app", &[("requirements.txt", "six")])).await.expect_err("no answer");

@@ -173,7 +173,7 @@ pub(crate) fn hang(pids: &Path) -> String {
 
 /// Waits until something holds, and tells what was seen last if it never does.
 pub(crate) async fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl FnMut() -> Result<(), T>) {
-    let deadline = Instant::now() + Duration::from_mins(1);
+    let deadline = Instant::now() + Duration::from_mins(4);
     while let Err(seen) = look() {
         assert!(Instant::now() < deadline, "{what}: still {seen:?}");
         // The pause between two looks.
@@ -183,10 +183,14 @@ pub(crate) async fn eventually<T: std::fmt::Debug>(what: &str, mut look: impl Fn
 
 /// The process ids that a file lists, once there are as many.
 pub(crate) async fn pids_in(file: &Path, count: usize) -> Vec<u32> {
-    let read =
-        || std::fs::read_to_string(file).unwrap_or_default().lines().filter_map(|line| line.parse().ok()).collect::<Vec<u32>>();
-    eventually("the processes have started", || if read().len() >= count { Ok(()) } else { Err(read()) }).await;
-    read()
+    eventually("the processes have started", || if pids_now(file).len() >= count { Ok(()) } else { Err(pids_now(file)) }).await;
+    pids_now(file)
+}
+
+/// The process ids that a file lists in whole lines.
+pub(crate) fn pids_now(file: &Path) -> Vec<u32> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')?.parse().ok()).collect()
 }
 
 pub(crate) fn is_alive(pid: u32) -> bool {
@@ -210,25 +214,18 @@ pub(crate) fn python(environment: &Environment, code: &str) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// Writes a program and waits until it can be run: a process that another test is just starting may still hold it open for writing.
-pub(crate) async fn script(path: &Path, text: &str) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
+/// Writes a program.
+pub(crate) fn script(path: &Path, text: &str) -> PathBuf {
     std::fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-    std::fs::write(path, text).expect("a script");
-    std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).expect("a mode");
-    eventually("the script can be run", || match Command::new(path).arg("--version").output() {
-        Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => Err(error),
-        _ => Ok(()),
-    })
-    .await;
+    lithouse_testkit::put_program(path, text);
     path.to_owned()
 }
 
 /// A uv that notes each call's first words in a file, then does as uv does.
-pub(crate) async fn counted_uv(lab: &Lab) -> (PathBuf, PathBuf) {
+pub(crate) fn counted_uv(lab: &Lab) -> (PathBuf, PathBuf) {
     let calls = lab.path("calls");
     let text = format!("#!/bin/sh\necho \"$1 $2\" >> {}\nexec {} \"$@\"\n", calls.display(), uv().display());
-    (script(&lab.path("bin/counted-uv"), &text).await, calls)
+    (script(&lab.path("bin/counted-uv"), &text), calls)
 }
 
 /// How often the noted calls start with these words.

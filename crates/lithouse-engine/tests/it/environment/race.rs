@@ -6,7 +6,7 @@ use super::lab::{Lab, count, counted_uv};
 #[tokio::test(flavor = "multi_thread")]
 async fn five_that_race_build_once_and_all_get_the_environment() {
     let lab = Lab::new();
-    let (uv, calls) = counted_uv(&lab).await;
+    let (uv, calls) = counted_uv(&lab);
     let environments = lab.open_with(|settings| {
         settings.uv = Some(uv);
         settings.parallel_builds = 5;

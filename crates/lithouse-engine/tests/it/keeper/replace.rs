@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use lithouse_core::ending::Ending;
 use lithouse_engine::keeper::{ConnectError, InstanceState, Keeper, KeeperEvent, KeeperProgram, Launch, LogLimits};
-use lithouse_testkit::wait_until;
+use lithouse_testkit::{put_program, wait_until};
 use rustix::process::Signal;
 
 use super::app::python;
@@ -42,9 +42,7 @@ while True: eaten.append(bytearray(1 << 20))
 /// A program like the keeper's that is another build.
 fn another_build(bench: &Bench, name: &str) -> KeeperProgram {
     let path = bench.scratch().join(name);
-    fs::copy(BINARY, &path).unwrap();
-    let mut file = fs::File::options().append(true).open(&path).unwrap();
-    file.write_all(name.as_bytes()).unwrap();
+    put_program(&path, [fs::read(BINARY).unwrap().as_slice(), name.as_bytes()].concat());
     KeeperProgram { program: path, ..bench.program() }
 }
 
