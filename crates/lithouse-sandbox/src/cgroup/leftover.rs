@@ -23,13 +23,22 @@ pub(super) fn sweep(parent: &Path, own: &str) {
         let name = entry.file_name();
         let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX) && *name != own) else { continue };
         let Some((of, pid)) = name.strip_suffix(CORNER).unwrap_or(name).rsplit_once('-') else { continue };
-        if pid.parse::<u32>().is_err() || Path::new("/proc").join(pid).exists() {
+        if pid.parse::<u32>().is_err() || lives(pid) {
             continue;
         }
         let is_ours = of == data_folder && !name.ends_with(CORNER);
         if is_ours || is_empty(&entry.path()) {
             let _ = Folder::new(entry.path()).remove();
         }
+    }
+}
+
+/// Whether there is such a process that has not ended: one that waits for its parent to take note of its end has.
+fn lives(pid: &str) -> bool {
+    let path = Path::new("/proc").join(pid);
+    match fs::read_to_string(path.join("stat")) {
+        Ok(stat) => stat.rsplit_once(") ").is_none_or(|(_, fields)| !fields.starts_with(['Z', 'X'])),
+        Err(_) => path.exists(),
     }
 }
 

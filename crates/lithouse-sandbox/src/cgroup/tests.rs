@@ -10,6 +10,8 @@ use super::*;
 use crate::level::Level;
 
 const MIB: u64 = 1024 * 1024;
+/// Long enough for a machine with much else to do.
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(2);
 
 fn name() -> String {
     use std::sync::atomic::{AtomicU32, Ordering};
@@ -101,11 +103,9 @@ fn a_run_gets_no_more_processes_than_it_may_and_all_of_them_are_ended() {
     let slot = groups.slot(0, &limits()).expect("a group");
     // The shell gives up when it is refused a process, and leaves those that it got.
     let mut bomb = shell(&slot, "while true; do sleep 600 & done");
-    lithouse_testkit::wait_until_blocking(
-        "the group is as full as the shell leaves it",
-        std::time::Duration::from_secs(30),
-        || slot.processes().len() == 7,
-    );
+    lithouse_testkit::wait_until_blocking("the group is as full as the shell leaves it", PATIENCE, || {
+        slot.processes().len() == 7
+    });
     slot.kill().expect("all are ended");
     assert!(slot.processes().is_empty());
     let _ = bomb.wait().expect("it ended");
@@ -128,7 +128,7 @@ fn a_group_is_bounded_anew_while_a_process_runs_in_it_and_goes_when_none_does() 
     // What was handed to another program of this process as text is the same group there.
     let text = serde_json::to_string(&group).expect("text");
     let group: Group = serde_json::from_str(&text).expect("the group");
-    lithouse_testkit::wait_until_blocking("the group is gone", std::time::Duration::from_secs(5), || group.dismantle().is_ok());
+    lithouse_testkit::wait_until_blocking("the group is gone", PATIENCE, || group.dismantle().is_ok());
     assert!(!groups.folder().join("app").exists());
 }
 
@@ -153,9 +153,10 @@ fn groups_of_a_server_that_is_gone_are_removed_by_the_next_of_any_name() {
     let Some(groups) = groups(&name()) else { return };
     let folder = groups.folder();
     let parent = folder.parent().expect("a parent");
-    let owner = Command::new("sleep").arg("600").spawn().map(Killed).expect("a process");
+    let mut owner = Command::new("sleep").arg("600").spawn().map(Killed).expect("a process");
+    let pid = owner.0.id();
     let made = |of: &str| {
-        let group = Folder::make(parent.join(format!("lithouse-{of}-{}", owner.0.id()))).expect("a group");
+        let group = Folder::make(parent.join(format!("lithouse-{of}-{pid}"))).expect("a group");
         Folder::make(group.path().join("slot-0")).expect("a group in it");
         group
     };
@@ -165,7 +166,16 @@ fn groups_of_a_server_that_is_gone_are_removed_by_the_next_of_any_name() {
     slot.add(i32::try_from(user.0.id()).expect("a pid")).expect("it is moved");
     leftover::sweep(parent, "lithouse-unit-other-1");
     assert!(empty.path().exists(), "its owner is there");
+    // It has ended, and nobody has taken note of that.
+    owner.0.kill().expect("it is ended");
+    lithouse_testkit::wait_until_blocking("it has ended", PATIENCE, || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("nobody has waited for it");
+        if stat.contains(") Z ") { Ok(()) } else { Err(stat) }
+    });
+    leftover::sweep(parent, "lithouse-unit-other-1");
+    assert!(!empty.path().exists() && in_use.path().exists());
     drop(owner);
+    let empty = made("unit-empty");
     leftover::sweep(parent, "lithouse-unit-other-1");
     assert!(!empty.path().exists() && in_use.path().exists());
     drop(user);
@@ -197,8 +207,12 @@ fn in_version_2_a_process_can_be_moved_and_the_whole_group_ended() {
         }
     };
     let group = Folder::make(place.folder().join("slot")).expect("a group");
-    let mut child = Command::new("sh").args(["-c", "sleep 600 & sleep 600 & wait"]).spawn().expect("a shell");
+    // It has no child before it is moved: one would be left outside.
+    let script = "read go; sleep 600 & sleep 600 & wait";
+    let mut child = Command::new("sh").args(["-c", script]).stdin(Stdio::piped()).spawn().expect("a shell");
     group.add(i32::try_from(child.id()).expect("a pid")).expect("it is moved");
+    drop(child.stdin.take());
+    lithouse_testkit::wait_until_blocking("all of them are there", PATIENCE, || group.processes().len() == 3);
     group.kill().expect("it is ended");
     assert!(!child.wait().expect("it ended").success());
     place.remove().expect("it is removed");
