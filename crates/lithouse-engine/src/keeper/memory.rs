@@ -2,7 +2,8 @@
 //! Tells a SIGKILL of the kernel's, because memory ran out, from anybody else's.
 //!
 //! The kernel leaves no mark on the process. It counts such kills, for the machine and for each memory cgroup; a count that has
-//! grown since the process was last seen alive is the evidence.
+//! grown since the process was last seen alive is the evidence. A cgroup counts those of its own processes, whatever memory it was
+//! that ran out; the machine counts everybody's, and is asked where no cgroup says anything.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -69,9 +70,10 @@ pub(super) fn machine_count() -> Option<u64> {
 }
 
 fn grew(before: &Counts, now: &Counts) -> bool {
-    let machine = before.machine.zip(now.machine).is_some_and(|(before, now)| now > before);
-    let cgroup = before.cgroup.as_ref().zip(now.cgroup.as_ref()).is_some_and(|(before, now)| now.1 > before.1);
-    machine || cgroup
+    match before.cgroup.as_ref().zip(now.cgroup.as_ref()) {
+        Some((before, now)) => now.1 > before.1,
+        None => before.machine.zip(now.machine).is_some_and(|(before, now)| now > before),
+    }
 }
 
 fn read(counter: &Path) -> Option<u64> {
@@ -125,5 +127,13 @@ mod tests {
         assert!(grew(&counts(Some(1)), &counts(Some(2))));
         assert!(!grew(&counts(Some(2)), &counts(Some(2))));
         assert!(!grew(&counts(None), &counts(Some(2))));
+    }
+
+    #[test]
+    fn a_kill_of_somebody_in_another_cgroup_is_no_evidence() {
+        let counts = |machine, cgroup| Counts { machine: Some(machine), cgroup: Some((PathBuf::from("memory.events"), cgroup)) };
+        assert!(!grew(&counts(1, 3), &counts(2, 3)));
+        assert!(grew(&counts(1, 3), &counts(2, 4)));
+        assert!(grew(&counts(1, 3), &Counts { cgroup: None, ..counts(2, 0) }), "whoever says nothing says nothing");
     }
 }

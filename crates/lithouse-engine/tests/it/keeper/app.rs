@@ -61,10 +61,10 @@ print('daemonized', flush=True)
 time.sleep(1000)  # It lives until it is killed.
 ";
 
-/// Takes memory until somebody stops it.
+/// Takes memory until somebody stops it, once there is a line on its standard input, or the end of it.
 pub(super) const EATS_MEMORY: &str = r"
 import sys
-open(sys.argv[1] + '/cgroup.procs', 'w').write(str(__import__('os').getpid()))
+sys.stdin.readline()
 print('eating', flush=True)
 eaten = []
 while True: eaten.append(bytearray(1 << 20))

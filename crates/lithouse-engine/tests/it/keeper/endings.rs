@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use lithouse_core::ending::Ending;
@@ -98,10 +99,10 @@ async fn a_halted_app_can_be_stopped() {
     let server = bench.connect().await;
     let gentle = bench.shell("echo up; exec sleep 1000");
     let stubborn = bench.shell("trap '' TERM; echo up; while :; do sleep 0.05; done");
-    for (launch, forced) in [(gentle, false), (stubborn, true)] {
+    for (launch, grace, forced) in [(gentle, LONG, false), (stubborn, Duration::from_millis(500), true)] {
         let pid = server.start(&launch, "out | up").await;
         kill(i32::try_from(pid).unwrap(), Signal::STOP);
-        server.keeper.terminate(&launch.instance, Duration::from_millis(500)).await.unwrap();
+        server.keeper.terminate(&launch.instance, grace).await.unwrap();
         assert_eq!(server.ending(&launch.instance).await, Ending::Stopped { forced });
     }
     bench.end(server).await;
@@ -174,8 +175,10 @@ async fn running_out_of_memory_is_told_apart_from_any_other_sigkill() {
         return;
     };
     let bench = Bench::new();
-    let server = bench.connect().await;
-    let hungry = bench.launch(python(), &["-c", EATS_MEMORY, cgroup.path.to_str().unwrap()]);
+    // As in a container: what the keeper is in holds for all that it starts.
+    let server = bench.connect_as(&bench.special(["--groups", "0"])).await;
+    cgroup.add(server.keeper.pid());
+    let hungry = bench.launch(python(), &["-c", EATS_MEMORY]);
     server.keeper.spawn(hungry.clone()).await.unwrap();
     assert_eq!(server.ending(&hungry.instance).await, Ending::OutOfMemory { limit: None });
     let log = fs::read_to_string(&hungry.log).unwrap();
@@ -184,13 +187,14 @@ async fn running_out_of_memory_is_told_apart_from_any_other_sigkill() {
 }
 
 /// A cgroup with a limit on memory, gone again at the end of the test.
-struct MemoryCgroup {
+pub(super) struct MemoryCgroup {
     path: PathBuf,
 }
 
 impl MemoryCgroup {
-    fn make(limit: u64) -> Option<Self> {
-        let name = format!("lithouse-test-{}", std::process::id());
+    pub(super) fn make(limit: u64) -> Option<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let name = format!("lithouse-test-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         for (root, files) in [
             ("/sys/fs/cgroup/memory", ["memory.limit_in_bytes", "memory.memsw.limit_in_bytes"]),
             ("/sys/fs/cgroup", ["memory.max", "memory.swap.max"]),
@@ -207,6 +211,11 @@ impl MemoryCgroup {
             }
         }
         None
+    }
+
+    /// Puts a process into it.
+    pub(super) fn add(&self, pid: u32) {
+        fs::write(self.path.join("cgroup.procs"), pid.to_string()).unwrap();
     }
 }
 
