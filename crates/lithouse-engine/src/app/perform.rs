@@ -2,6 +2,7 @@
 //! Carries out what the app's life decided.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use lithouse_core::ending::Ending;
@@ -25,6 +26,9 @@ const PORTS_TRIED: usize = 20;
 const REMOVE_AGAIN: Duration = Duration::from_secs(5);
 /// How long the keeper's news of a process's end may be under way.
 const NEWS_OF_AN_END: Duration = Duration::from_secs(2);
+
+/// How long what an app came to is not shown before it is stored.
+const STORED_WITHIN: Duration = Duration::from_secs(5);
 
 /// Tells of a process that is not healthy in time.
 struct Late {
@@ -63,18 +67,26 @@ impl AppTask {
             // Nothing is about to take it: the app has failed, or is stopped. Others may need it.
             self.promised = None;
         }
-        self.publish();
-        self.remember().await;
+        self.remember_and_publish().await;
     }
 
-    /// Stores what is known of its crashes, for a server that takes over.
-    async fn remember(&mut self) {
+    /// Stores what is known of its crashes, for a server that takes over, and then shows others what the app is now: what is told is
+    /// known to the next server too. A database that is busy holds that up for a moment only.
+    async fn remember_and_publish(&mut self) {
         let memory = self.life.memory();
         if memory == self.record.memory || self.is_purged {
-            return;
+            return self.publish();
         }
+        let (shared, id, known) = (Arc::clone(&self.shared), self.id().clone(), memory.clone());
+        let mut storing = std::pin::pin!(async move { shared.store.set_memory(&id, &known).await });
+        let in_time = tokio::time::timeout(STORED_WITHIN, storing.as_mut()).await;
+        self.publish();
+        let stored = match in_time {
+            Ok(stored) => stored,
+            Err(_) => storing.await,
+        };
         // What is not stored is forgotten by the next server, and the app is started once more.
-        if let Err(error) = self.shared.store.set_memory(self.id(), &memory).await {
+        if let Err(error) = stored {
             tracing::warn!(app = %self.id(), error = %error, "what is known of an app's crashes could not be stored");
         }
         self.record.memory = memory;
