@@ -2,11 +2,13 @@
 //! Which ports of the range are given out. The keeper binds them; this only keeps two apps from being given the same one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use lithouse_core::id::AppId;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 use tokio::sync::Notify;
 
 use crate::sockets::{self, Listener};
@@ -144,7 +146,16 @@ fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
 }
 
 fn can_be_bound(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+    bound(port).is_ok()
+}
+
+/// Bound as the keeper will bind it, and listening at no time: a process that is just being started holds whatever is open here for a
+/// moment longer, and would keep the keeper from the port.
+fn bound(port: u16) -> rustix::io::Result<OwnedFd> {
+    let socket = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    sockopt::set_socket_reuseaddr(&socket, true)?;
+    rustix::net::bind(&socket, &SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    Ok(socket)
 }
 
 impl Port {
@@ -168,7 +179,19 @@ impl Drop for Port {
 
 #[cfg(test)]
 mod tests {
+    use std::net::TcpListener;
+
     use super::*;
+
+    #[test]
+    fn what_was_bound_to_look_keeps_nobody_from_the_port() {
+        let port = lithouse_testkit::free_port();
+        let Ok(_held_by_a_child) = bound(port) else { return };
+        assert!(can_be_bound(port));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+        assert!(!can_be_bound(port), "somebody listens");
+        drop(listener);
+    }
 
     #[test]
     fn a_port_is_given_once_until_it_comes_back_and_foreign_ports_are_passed_over() {
