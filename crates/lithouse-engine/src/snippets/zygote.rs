@@ -168,6 +168,11 @@ impl Zygote {
         self.link.gone.is_cancelled()
     }
 
+    /// Whether it is gone by now, or within this time.
+    pub(super) async fn goes_within(&self, patience: Duration) -> bool {
+        timeout(patience, self.link.gone.cancelled()).await.is_ok()
+    }
+
     /// Ends it, and waits until nothing of it is left.
     pub(super) async fn stop(&self) {
         self.kill();

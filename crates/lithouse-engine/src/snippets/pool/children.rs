@@ -13,6 +13,8 @@ use crate::snippets::zygote::ForkError;
 
 /// How long a process that was killed may take to be gone before that is told.
 const DIES_WITHIN: Duration = Duration::from_secs(5);
+/// How much later than that of its child the end of a zygote may be seen.
+const ENDS_AFTER_ITS_CHILD: Duration = Duration::from_millis(500);
 /// Between two attempts to clear a slot.
 const CLEARS_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
@@ -64,9 +66,13 @@ impl Pool {
             let (run, zygote, ground, outbox) = (self.last_run, Arc::clone(zygote), Arc::clone(ground), self.outbox.clone());
             self.tasks.spawn(async move {
                 let id = zygote.id;
-                match Child::park(body, run, zygote, &ground).await {
+                match Child::park(body, run, Arc::clone(&zygote), &ground).await {
                     Ok(child) => outbox.send(Message::Parked(Box::new(child))),
-                    Err(error) => outbox.send(Message::NotParked { zygote: id, error }),
+                    Err(error) => {
+                        // A child ends with its zygote, whose own end says more and may be seen a moment later.
+                        let error = if zygote.goes_within(ENDS_AFTER_ITS_CHILD).await { ForkError::Gone.into() } else { error };
+                        outbox.send(Message::NotParked { zygote: id, error });
+                    }
                 }
             });
         }

@@ -4,6 +4,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use lithouse_engine::environment::Environments;
 use lithouse_engine::home::Home;
@@ -15,6 +16,12 @@ use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
 use crate::environment::lab;
+
+/// Long enough for a machine with much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(4);
+
+/// The longest time that a run may ask for.
+const LONGEST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A service of one level with a runtime of its own, so that tests on several threads can share it.
 pub(crate) struct Lab {
@@ -47,7 +54,9 @@ pub(crate) fn shared(level: Level) -> Option<Arc<Lab>> {
         return Some(lab);
     }
     labs.retain(|(of, _)| *of != level);
-    let lab = Arc::new(Lab::new(level));
+    // As many wait as there are tests at a time, on a machine of many cores too: one that comes to a full queue is refused.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let lab = Arc::new(Lab::with(level, |settings| settings.workers = cores.div_ceil(2).max(2)));
     labs.push((level, Arc::downgrade(&lab)));
     Some(lab)
 }
@@ -67,6 +76,8 @@ impl Lab {
         settings.workers = 2;
         settings.sandbox = Sandbox::Exactly(level);
         settings.allow_open = true;
+        // As long as can be: on a machine with much else to do, what takes a second takes many.
+        settings.timeout = LONGEST_TIMEOUT;
         change(&mut settings);
         let _inside = runtime.enter();
         let environments = Environments::open(home.clone(), lab::settings()).expect("environments");

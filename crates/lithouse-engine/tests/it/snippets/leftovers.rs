@@ -4,12 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use lithouse_engine::snippets::{Level, Status};
 use lithouse_testkit::wait_until_blocking;
 
-use super::lab::{Lab, offer, open};
+use super::lab::{Lab, PATIENCE, offer, open};
 use super::processes::{processes, settled};
 
 /// The control groups that a service's processes are in, wherever their hierarchies are mounted.
@@ -55,7 +54,7 @@ fn alone() {
     let before = counts();
     batch(500);
     // The last slot may still be cleared.
-    wait_until_blocking("descriptors and mounts are as many as before", Duration::from_secs(10), || {
+    wait_until_blocking("descriptors and mounts are as many as before", PATIENCE, || {
         let now = counts();
         if now <= before { Ok(()) } else { Err((before, now)) }
     });
@@ -113,13 +112,13 @@ fn kill_9_of_the_server_leaves_no_process() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let pids: Vec<String> = wait_until_blocking("the service is at rest", Duration::from_secs(60), || {
+        let pids: Vec<String> = wait_until_blocking("the service is at rest", PATIENCE, || {
             fs::read_to_string(&told).map(|text| text.lines().map(str::to_owned).collect())
         });
         assert!(pids.len() >= 4, "{level}: {pids:?}");
         server.kill().unwrap();
         server.wait().unwrap();
-        wait_until_blocking("all are gone", Duration::from_secs(10), || {
+        wait_until_blocking("all are gone", PATIENCE, || {
             let alive: Vec<&String> = pids.iter().filter(|pid| is_alive(pid)).collect();
             if alive.is_empty() { Ok(()) } else { Err(format!("{level}: {alive:?}")) }
         });

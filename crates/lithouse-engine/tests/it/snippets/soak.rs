@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use lithouse_engine::snippets::{ExecuteError, Level, Outcome, Request, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::lab::{Lab, offer, open};
+use super::lab::{Lab, PATIENCE, offer, open};
 use super::processes::{processes, settled};
 
 /// Two run and eight wait, so that some are sent away.
@@ -34,8 +34,14 @@ struct Seen {
     hit_by_a_fault: AtomicU32,
 }
 
+impl Seen {
+    fn is_enough(&self) -> bool {
+        self.as_meant.load(Ordering::Relaxed) > 10 && self.sent_away.load(Ordering::Relaxed) > 0
+    }
+}
+
 fn request(code: &str) -> Request {
-    Request { timeout: Some(Duration::from_secs(if code == "while True: pass" { 1 } else { 20 })), ..open(code) }
+    Request { timeout: Some(Duration::from_secs(if code == "while True: pass" { 1 } else { 60 })), ..open(code) }
 }
 
 fn is_hit(outcome: &Outcome) -> bool {
@@ -51,13 +57,15 @@ fn soak(time: Duration) {
     let lab = Lab::new(level);
     settled(&lab);
     let (seen, end) = (Arc::new(Seen::default()), Instant::now() + time);
+    // On a machine with much else to do it takes longer until enough has happened.
+    let is_over = move |seen: &Seen| Instant::now() > end && (seen.is_enough() || Instant::now() > end + PATIENCE);
     lab.runtime.block_on(async {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
                 let (snippets, seen) = (lab.snippets.clone(), Arc::clone(&seen));
                 tokio::spawn(async move {
                     for turn in client.. {
-                        if Instant::now() > end {
+                        if is_over(&seen) {
                             break;
                         }
                         let (code, meant) = RUNS[turn % RUNS.len()];
@@ -82,7 +90,7 @@ fn soak(time: Duration) {
         for victim in (0..).map(|turn: usize| if turn % 5 == 3 { 0 } else { turn + 1 }) {
             // The pace of the faults.
             tokio::time::sleep(BETWEEN_FAULTS).await;
-            if Instant::now() > end {
+            if is_over(&seen) {
                 break;
             }
             let all = processes(&lab);
@@ -97,8 +105,7 @@ fn soak(time: Duration) {
     });
     settled(&lab);
     assert_eq!(lab.run("print('served')").printed(), "served\n");
-    let count = |counter: &AtomicU32| counter.load(Ordering::Relaxed);
-    assert!(count(&seen.as_meant) > 10 && count(&seen.sent_away) > 0, "{seen:?}");
+    assert!(seen.is_enough(), "{seen:?}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use lithouse_engine::snippets::{Event, Request, Status};
 use lithouse_testkit::wait_until;
 use tokio::sync::mpsc;
 
-use super::lab::{Lab, open};
+use super::lab::{Lab, PATIENCE, open};
 use super::processes::{called, count_called, none_is_called};
 
 fn text_of(events: &[Event]) -> (String, String) {
@@ -25,13 +25,14 @@ fn text_of(events: &[Event]) -> (String, String) {
 pub(crate) fn output_comes_as_it_is_written(lab: &Lab) {
     lab.runtime.block_on(async {
         let (send, mut events) = mpsc::channel(16);
-        let timeout = Some(Duration::from_secs(2));
+        let timeout = Some(Duration::from_secs(5));
         let request = Request { timeout, ..open("print('one', flush=True)\nwhile True: pass") };
         let mut run = std::pin::pin!(lab.snippets.execute(request, Some(send)));
         // The code does not end by itself, so what comes has come before its end.
         tokio::select! {
-            outcome = &mut run => panic!("it ended first: {outcome:?}"),
+            biased;
             event = events.recv() => assert!(matches!(event, Some(Event::Stdout(text)) if text.starts_with("one"))),
+            outcome = &mut run => panic!("it ended first: {outcome:?}"),
         }
         drop(events);
         assert_eq!(run.await.unwrap().status, Status::Timeout);
@@ -63,15 +64,15 @@ pub(crate) fn the_pieces_are_the_whole_even_where_the_end_is_cut(lab: &Lab) {
 pub(crate) fn a_listener_that_is_slow_or_gone_holds_up_no_clock(lab: &Lab) {
     lab.runtime.block_on(async {
         let code = called("slowly-read") + "import os\nwhile True: os.write(1, b'x' * 1000 + b'\\n')";
-        let (send, events) = mpsc::channel(1);
-        let request = Request { timeout: Some(Duration::from_millis(300)), ..open(&code) };
+        let (send, mut events) = mpsc::channel(1);
+        let request = Request { timeout: Some(Duration::from_secs(2)), ..open(&code) };
         let run = tokio::spawn({
             let snippets = lab.snippets.clone();
             async move { snippets.execute(request, Some(send)).await }
         });
-        // Nobody reads, and the run is over all the same: only its answer waits.
-        wait_until("it runs", Duration::from_secs(20), async || count_called("slowly-read") == 1).await;
-        wait_until("it is over", Duration::from_secs(20), async || count_called("slowly-read") == 0).await;
+        // It writes, and has its name by then. From now on nobody reads, and the run is over all the same: only its answer waits.
+        assert!(matches!(events.recv().await, Some(Event::Stdout(_))));
+        wait_until("it is over", PATIENCE, async || count_called("slowly-read") == 0).await;
         drop(events);
         let outcome = run.await.unwrap().unwrap();
         assert!(matches!(outcome.status, Status::Timeout | Status::OutputLimit), "{:?}", outcome.status);

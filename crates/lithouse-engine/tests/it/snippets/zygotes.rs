@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //! What happens when the zygote, or a process that waits, meets its end.
 
-use std::time::Duration;
-
 use lithouse_engine::environment::Environments;
 use lithouse_engine::snippets::{Event, Level, Request, Sandbox, Settings, Snippets, Status};
 use lithouse_testkit::{wait_until, wait_until_blocking};
 use rustix::process::Signal;
 use tokio::sync::mpsc;
 
-use super::lab::{Lab, offer, open, program};
+use super::lab::{Lab, PATIENCE, offer, open, program};
 use super::processes::{is_stopped, processes, settled, signal, zygote};
 use crate::environment::lab::settings;
 
@@ -25,9 +23,7 @@ fn a_zygote_that_is_killed_is_replaced_and_nobody_notices() {
     for _ in 0..3 {
         let killed = zygote(&lab);
         signal(killed, Signal::KILL);
-        wait_until_blocking("it is dead", Duration::from_secs(10), || {
-            !processes(&lab).iter().any(|process| process.pid == killed)
-        });
+        wait_until_blocking("it is dead", PATIENCE, || !processes(&lab).iter().any(|process| process.pid == killed));
         assert_eq!(lab.run("print('served')").printed(), "served\n");
         assert_ne!(zygote(&lab), killed);
     }
@@ -62,7 +58,7 @@ fn a_zygote_that_does_not_answer_is_replaced() {
     settled(&lab);
     let stopped = zygote(&lab);
     signal(stopped, Signal::STOP);
-    wait_until_blocking("it is stopped", Duration::from_secs(5), || is_stopped(stopped));
+    wait_until_blocking("it is stopped", PATIENCE, || is_stopped(stopped));
     // Those that are parked serve on; then one has to be forked.
     for _ in 0..5 {
         assert_eq!(lab.run("print('served')").printed(), "served\n");
@@ -104,7 +100,7 @@ fn an_old_zygote_is_replaced_and_no_run_waits_for_it() {
             client.await.unwrap();
         }
     });
-    wait_until_blocking("another one has taken its place", Duration::from_secs(30), || {
+    wait_until_blocking("another one has taken its place", PATIENCE, || {
         let all = processes(&lab);
         if all.iter().any(|process| process.pid == first) { Err(all) } else { Ok(()) }
     });
@@ -145,7 +141,7 @@ fn a_service_that_is_dropped_without_a_word_leaves_nothing_either() {
         assert_eq!(outcome.output.stdout, "still there\n");
         assert!(!processes(&lab).is_empty());
         drop(other);
-        wait_until("all is gone", Duration::from_secs(10), async || {
+        wait_until("all is gone", PATIENCE, async || {
             let left = processes(&lab);
             if left.is_empty() { Ok(()) } else { Err(left) }
         })
