@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 /// Long enough for a machine with much else to do.
-pub(super) const SOON: Duration = Duration::from_secs(30);
+pub(super) const SOON: Duration = Duration::from_mins(3);
 
 pub(super) const BINARY: &str = env!("CARGO_BIN_EXE_keeper-under-test");
 

@@ -38,7 +38,8 @@ async fn an_address_is_free_again_when_its_app_has_ended_and_not_before() {
     let server = bench.connect().await;
     // The app closes its copy; the keeper's still holds visitors.
     let mut first = bench.shell("exec 0<&-; echo closed; while [ ! -e go ]; do sleep 0.05; done");
-    first.listen = Some("127.0.0.1:0".parse().unwrap());
+    // Nobody else listens at this one of the loopback's addresses, so that nobody takes the port between the two.
+    first.listen = Some("127.60.0.1:0".parse().unwrap());
     let address = server.keeper.spawn(first.clone()).await.unwrap().listen.unwrap();
     log_with(&first.log, "closed").await;
     TcpStream::connect(address).unwrap();
@@ -160,7 +161,8 @@ async fn a_port_is_free_again_at_once_after_a_launch_that_failed() {
     let bench = Bench::new();
     let server = bench.connect().await;
     let mut launch = bench.launch("/no/such/program", &[]);
-    launch.listen = Some(([127, 0, 0, 1], lithouse_testkit::free_port()).into());
+    // Nobody else listens at this one of the loopback's addresses.
+    launch.listen = Some(([127, 60, 0, 2], lithouse_testkit::free_port()).into());
     server.refused(&launch).await;
     launch.program = "/bin/true".into();
     assert_eq!(server.run(&launch).await, Ending::Exited { code: 0 });

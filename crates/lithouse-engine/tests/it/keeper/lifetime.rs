@@ -81,18 +81,27 @@ async fn apps_die_with_their_keeper_and_the_next_one_clears_what_escaped() {
 async fn shutdown_ends_all_apps_at_the_same_time() {
     let bench = Bench::new();
     let mut server = bench.connect().await;
-    for _ in 0..6 {
-        let stubborn = bench.shell("trap '' TERM; echo up; while :; do sleep 0.05; done");
-        server.start(&stubborn, "out | up").await;
+    let stubborn: Vec<_> = (0..6).map(|_| bench.shell("trap 'echo asked' TERM; echo up; while :; do sleep 0.05; done")).collect();
+    for launch in &stubborn {
+        server.start(launch, "out | up").await;
     }
     let began = Instant::now();
-    let grace = Duration::from_secs(2);
-    let keeper = server.keeper.clone();
-    let shutdown = tokio::spawn(async move { keeper.shutdown(grace).await });
-    wait_until("the keeper starts nothing more", SOON, async || server.keeper.spawn(bench.shell("true")).await.is_err()).await;
-    shutdown.await.unwrap().unwrap();
-    // One after the other they would take six.
-    assert!(began.elapsed() >= grace && began.elapsed() < 5 * grace, "{:?}", began.elapsed());
+    let ask = |grace| {
+        let keeper = server.keeper.clone();
+        tokio::spawn(async move { keeper.shutdown(grace).await })
+    };
+    // Within a grace that no test would live to see the end of, all are asked: none waits for another's end.
+    let long = ask(Duration::from_secs(1000));
+    for launch in &stubborn {
+        log_with(&launch.log, "out | asked").await;
+    }
+    let refused = server.keeper.spawn(bench.shell("true")).await;
+    assert!(refused.is_err(), "the keeper starts nothing more: {refused:?}");
+    let grace = Duration::from_secs(1);
+    let short = ask(grace);
+    short.await.unwrap().unwrap();
+    long.await.unwrap().unwrap();
+    assert!(began.elapsed() >= grace, "{:?}", began.elapsed());
     let mut forced = 0;
     while let Some(KeeperEvent::Ended(report)) = server.events.recv().await {
         forced += i32::from(matches!(report.state, InstanceState::Ended { ending: Ending::Stopped { forced: true }, .. }));
@@ -228,7 +237,10 @@ async fn a_keeper_whose_home_was_removed_ends_with_its_apps() {
     let launch = bench.shell("echo up; exec sleep 1000");
     server.start(&launch, "out | up").await;
     let pid = i32::try_from(server.keeper.pid()).unwrap();
-    fs::remove_dir_all(bench.home.root()).unwrap();
+    // In one step: what is removed piece by piece is made again piece by piece.
+    let away = bench.scratch().join("away");
+    fs::rename(bench.home.root(), &away).unwrap();
+    fs::remove_dir_all(&away).unwrap();
     gone(pid).await;
     assert_eq!(bench.alive(), [0; 0]);
     assert!(!bench.home.root().exists(), "and does not raise it again");
