@@ -27,13 +27,22 @@ fn a_script_that_raises_keeps_its_process_and_tells_why() {
 fn an_app_whose_process_ends_is_started_again_and_the_reason_is_shown() {
     let server = Server::start();
     let app = server.running_app(HELLO);
-    let first = pid_of(&server, &app);
-    signal(first, "SEGV");
-    let waiting =
-        server.wait_for(&app, "waiting for its restart", |seen| seen["status"] == "starting" && seen["reason"].is_string());
+    let mut crashes = 0;
+    // The reason is shown for as long as the pause lasts, which doubles with each crash: one of them is long enough to be seen.
+    let waiting = loop {
+        let pid = pid_of(&server, &app);
+        signal(pid, "SEGV");
+        crashes += 1;
+        let is_back = |seen: &serde_json::Value| seen["status"] == "running" && seen["pid"] != json!(pid);
+        let is_waiting = |seen: &serde_json::Value| seen["status"] == "starting" && seen["reason"].is_string();
+        let seen = server.wait_for(&app, "waiting for its restart, or back", |seen| is_waiting(seen) || is_back(seen));
+        if is_waiting(&seen) {
+            break seen;
+        }
+    };
     assert!(waiting["reason"].as_str().unwrap().contains("signal 11 (SIGSEGV)"), "{waiting}");
-    let back = server.wait_for(&app, "running again", |seen| seen["status"] == "running" && seen["pid"] != json!(first));
-    assert_eq!(back["restarts"], 1);
+    let back = server.wait_for(&app, "running again", |seen| seen["status"] == "running");
+    assert_eq!(back["restarts"], crashes);
     let log = server.get(&format!("/api/apps/{app}/logs")).text();
     assert!(log.contains("sys | ") && log.contains("SIGSEGV"), "{log}");
 }
@@ -142,8 +151,9 @@ fn after_the_machine_was_gone_everything_is_started_again_as_people_wanted_it() 
     server.post(&format!("/api/apps/{rests}/stop")).expect(200);
     server.wait_for_status(&rests, "stopped");
     let (first, keeper) = (pid_of(&server, &runs), server.keeper_pid().unwrap());
-    signal(keeper, "KILL");
+    // The server first: it would have another keeper at once.
     server.kill();
+    signal(keeper, "KILL");
     wait_until_blocking("everything is gone", PATIENCE, || !is_alive(keeper) && !is_alive(first));
     server.start_again();
     let back = server.wait_for_status(&runs, "running");
@@ -267,7 +277,8 @@ fn a_daemon_that_hides_from_its_app_is_gone_with_it_though_an_older_app_runs_on(
         if command.starts_with("sleep") { Ok(()) } else { Err(command) }
     });
     server.delete(&format!("/api/apps/{app}")).expect(204);
-    assert!(!is_alive(hidden));
+    // It is out of its group by now; what the kernel still has to clear away may show for a moment.
+    wait_until_blocking("it is gone", PATIENCE, || !is_alive(hidden));
     assert_eq!(server.app(&older)["status"], "running");
 }
 
@@ -281,7 +292,7 @@ fn a_server_that_cannot_start_leaves_no_keeper_behind() {
 
 #[test]
 fn a_full_disk_keeps_no_server_from_coming_back_and_nobody_from_making_room() {
-    let mut server = Server::prepare(&[]);
+    let mut server = Server::prepare_with_uv(&[]);
     let data = server.data();
     std::fs::create_dir_all(&data).unwrap();
     let Some(_disk) = SmallDisk::mount(&data) else {
@@ -292,6 +303,9 @@ fn a_full_disk_keeps_no_server_from_coming_back_and_nobody_from_making_room() {
     // It cannot be built, which is all the same here.
     let app = server.create(Form::app("no-such-package-lithouse-42\n", HELLO));
     server.wait_for_status(&app, "failed");
+    wait_until_blocking("what the build needed is cleared away", PATIENCE, || {
+        std::fs::read_dir(data.join("tmp")).unwrap().next().is_none()
+    });
     let ballast = data.join("ballast");
     let filled =
         std::process::Command::new("dd").args(["if=/dev/zero", "bs=4k"]).arg(format!("of={}", ballast.display())).output();
@@ -334,7 +348,7 @@ fn two_servers_never_share_a_data_folder() {
 
 #[test]
 fn apps_of_a_folder_are_served_in_place_under_their_keys() {
-    let server = Server::prepare(&["apps"]);
+    let server = Server::prepare_with_uv(&["apps"]);
     for (key, text) in [("one", "first"), ("two", "second")] {
         let folder = server.folder().join("apps").join(key);
         std::fs::create_dir_all(&folder).unwrap();

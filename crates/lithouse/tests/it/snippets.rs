@@ -23,7 +23,10 @@ fn server() -> Arc<Server> {
     if let Some(server) = shared.upgrade() {
         return server;
     }
-    let server = Arc::new(ready(&["--snippets-allow-open", "--max-workers", "4"]));
+    // As many wait as there are tests at a time, on a machine of many cores too: one that comes to a full queue is refused.
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = cores.div_ceil(2).max(4).to_string();
+    let server = Arc::new(ready(&["--snippets-allow-open", "--max-workers", &workers]));
     *shared = Arc::downgrade(&server);
     server
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //! The ways in which a run ends, but well; and that what it wrote before is there.
 
+use lithouse_testkit::wait_until_blocking;
 use serde_json::{Value, json};
 
 use super::{execute, ready, run, server};
+use crate::server::PATIENCE;
 
 #[test]
 fn an_exception_is_told_with_its_place_and_a_traceback_of_the_code_alone() {
@@ -46,12 +48,17 @@ fn an_exit_is_what_it_is_for_a_script() {
 #[test]
 fn a_run_that_takes_too_long_is_ended_and_its_output_is_there() {
     let server = server();
-    let answer = execute(&server, &json!({ "code": "print('before')\nwhile True:\n    pass\n", "timeout": 0.5 }));
-    assert_eq!((&answer["status"], &answer["error"]["type"]), (&json!("timeout"), &json!("TimeoutError")), "{answer:#}");
+    let mut timeout = 0.5;
+    // On a machine with much else to do, it may not come to its line, or to tell it, in so little time.
+    let answer = wait_until_blocking("it is ended in its line", PATIENCE, || {
+        let answer = execute(&server, &json!({ "code": "print('before')\nwhile True:\n    pass\n", "timeout": timeout }));
+        assert_eq!((&answer["status"], &answer["error"]["type"]), (&json!("timeout"), &json!("TimeoutError")), "{answer:#}");
+        timeout = f64::min(timeout * 2.0, 20.0);
+        if matches!(answer["error"]["line"].as_u64(), Some(2 | 3)) { Ok(answer) } else { Err(answer) }
+    });
     assert_eq!(answer["output"]["stdout"], "before\n");
-    assert!([2, 3].contains(&answer["error"]["line"].as_u64().unwrap()), "{answer:#}");
     let took = answer["execution_time"].as_u64().unwrap();
-    assert!((400..30_000).contains(&took), "{took}");
+    assert!((400..60_000).contains(&took), "{took}");
     // Nor does it help to catch everything.
     let stubborn = "while True:\n    try:\n        while True: pass\n    except BaseException:\n        pass\n";
     assert_eq!(execute(&server, &json!({ "code": stubborn, "timeout": 0.5 }))["status"], "timeout");
