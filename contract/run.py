@@ -93,7 +93,8 @@ class Server:
         """Where it listens, once it does."""
         if self.process.poll() is not None:
             raise Failure(f"the server ended with {self.process.returncode}: {self.errors.read_text()}")
-        lines = self.errors.read_text().splitlines()
+        # A line is written in pieces: half an address is none.
+        lines = self.errors.read_text().rpartition("\n")[0].splitlines()
         return next((line.removeprefix("listening on ").strip() for line in lines if line.startswith("listening on ")), None)
 
     def ask(self, method, path, body=None):

@@ -12,7 +12,7 @@ import sys
 import threading
 import unittest
 import unittest.mock
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import load
@@ -70,19 +70,27 @@ def web() -> Iterator[str]:
         server.server_close()
 
 
+def for_longer(measure: Callable[[float], load.Load], is_enough: Callable[[load.Load], bool], *, begin: float = 0.2) -> load.Load:
+    """What is measured in ever more time, until it is enough: a machine with much else to do comes to less in the same."""
+    seconds = begin
+    while not is_enough(found := measure(seconds)):
+        assert seconds < 60, found
+        seconds *= 4
+    return found
+
+
 class Asking(unittest.TestCase):
     def test_answers_are_counted_whatever_their_form(self) -> None:
         with web() as url:
             for path in ("/", "/large", "/chunked"):
-                found = load.ask(url + path, 3, 0.2)
-                self.assertGreater(found.requests, 3, path)
+                found = for_longer(lambda seconds, path=path: load.ask(url + path, 3, seconds), lambda found: found.requests > 3)
                 self.assertEqual(found.errors, 0, path)
                 self.assertGreaterEqual(found.p99_ms, found.p50_ms, path)
 
     def test_what_fails_is_counted_as_an_error(self) -> None:
         with web() as url:
-            self.assertGreater(load.ask(url + "/fails", 2, 0.2).errors, 0)
-            self.assertGreater(load.ask(url + "/closes", 2, 0.2).errors, 0)
+            for path in ("/fails", "/closes"):
+                for_longer(lambda seconds, path=path: load.ask(url + path, 2, seconds), lambda found: found.errors > 0)
 
     def test_a_server_that_answers_nothing_ends_the_measurement_with_words(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as mute:
@@ -94,8 +102,12 @@ class Asking(unittest.TestCase):
     def test_both_generators_tell_the_same_of_what_they_asked(self) -> None:
         with web() as url:
             for wanted in ("own", "auto"):
-                found = load.Generator(wanted).measure(url + "/", 2, 1)
-                self.assertGreater(found.rate, 1, wanted)
+                generator = load.Generator(wanted)
+
+                def measure(seconds: float, by: load.Generator = generator) -> load.Load:
+                    return by.measure(url + "/", 2, int(seconds))
+
+                found = for_longer(measure, lambda found: found.rate > 1, begin=1)
                 self.assertEqual(found.errors, 0, wanted)
 
     def test_what_is_sent_arrives_and_an_answer_without_the_expected_words_is_an_error(self) -> None:
@@ -112,9 +124,14 @@ class Asking(unittest.TestCase):
     def test_a_pause_is_kept_and_counts_for_no_answer(self) -> None:
         with web() as url:
             for wanted in ("own", "auto"):
-                found = load.Generator(wanted).measure(url + "/", 1, 1, load.Question(pause_ms=100))
-                self.assertLessEqual(found.requests, 11, wanted)
-                self.assertLess(found.p50_ms, 100, wanted)
+                generator, question = load.Generator(wanted), load.Question(pause_ms=100)
+
+                def measure(seconds: float, by: load.Generator = generator, asked: load.Question = question) -> load.Load:
+                    found = by.measure(url + "/", 1, int(seconds), asked)
+                    self.assertLessEqual(found.requests, 10 * seconds + 1, by)
+                    return found
+
+                for_longer(measure, lambda found: found.p50_ms < 100, begin=1)
 
 
 class Commands(unittest.TestCase):

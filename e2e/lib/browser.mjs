@@ -19,7 +19,7 @@ const FLAGS = [
 ];
 
 // The most that a page may take for anything, on a machine that does much else.
-const PATIENCE = 30_000;
+const PATIENCE = 120_000;
 
 /** Starts the browser once for all tests. */
 export function launchBrowser() {

@@ -41,7 +41,8 @@ export class Lithouse {
     this.child = child;
     this.origin = await waitUntil("the server to listen", () => {
       if (child.exitCode !== null) throw final(`\`${BINARY}\` ended: ${child.said}`);
-      return child.said.match(/listening on (http:\/\/127\.0\.0\.1:\d+)/)?.[1];
+      // A line is written in pieces: half an address is none.
+      return child.said.match(/listening on (http:\/\/127\.0\.0\.1:\d+)\s/)?.[1];
     });
   }
 

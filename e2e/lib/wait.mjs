@@ -2,7 +2,7 @@
 // Waiting for facts: until they hold, with a deadline, and with the last thing seen in the failure.
 
 /** Waits until `probe` answers something truthy, and returns it. */
-export async function waitUntil(what, probe, milliseconds = 30_000) {
+export async function waitUntil(what, probe, milliseconds = 120_000) {
   const end = Date.now() + milliseconds;
   let seen;
   while (Date.now() < end) {

@@ -7,7 +7,7 @@ import { describe, test } from "node:test";
 import { appFiles } from "../lib/apps.mjs";
 import { picture, withPage } from "../lib/browser.mjs";
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 
 /** Opens an operation of the page for trying it out. */
 async function tryOutOn(page, tag, id) {
@@ -35,7 +35,7 @@ export function documentation(lab, version) {
       return Object.values(paths).flatMap((item) => Object.values(item));
     };
 
-    test("/docs shows every operation, with what it takes and answers", { timeout: 300_000 }, () => withPage(lab.profile, `${lab.server.origin}/docs`, async (page) => {
+    test("/docs shows every operation, with what it takes and answers", { timeout: 600_000 }, () => withPage(lab.profile, `${lab.server.origin}/docs`, async (page) => {
       for (const { operationId, tags, summary } of await operations()) {
         const operation = page.locator(`#operations-${tags[0]}-${operationId}`);
         const control = operation.locator(".opblock-summary-control");
@@ -67,7 +67,7 @@ export function documentation(lab, version) {
       }
     });
 
-    test("the apps can be asked for, and a snippet run, on the page", { timeout: 300_000 }, async () => {
+    test("the apps can be asked for, and a snippet run, on the page", { timeout: 600_000 }, async () => {
       await lab.server.runsSnippets();
       await withPage(lab.profile, `${lab.server.origin}/docs`, async (page) => {
         const there = await lab.server.api("GET", "/apps");

@@ -12,7 +12,7 @@ import { waitUntil } from "../lib/wait.mjs";
 
 const FOLDER = fileURLToPath(new URL("../../examples/apps/", import.meta.url));
 const KEYS = ["sales-dashboard", "image-lab", "live-signals"];
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 
 /** Lays the apps out as `serve` takes them. */
 export function layOut(folder) {
@@ -38,7 +38,7 @@ export function examples(lab, version) {
 
     before(async () => {
       for (const key of KEYS) apps[key] = await (isServedInPlace(lab, version) ? lab.server.runs(key) : deploy(key));
-    }, { timeout: 300_000 });
+    }, { timeout: 600_000 });
 
     function deploy(key) {
       const files = filesBelow(join(FOLDER, key));

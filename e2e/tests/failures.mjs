@@ -9,7 +9,7 @@ import { appFiles } from "../lib/apps.mjs";
 import { withPage } from "../lib/browser.mjs";
 import { waitUntil } from "../lib/wait.mjs";
 
-const LIMIT = { timeout: 300_000 };
+const LIMIT = { timeout: 600_000 };
 
 export function failures(lab, version) {
   describe("apps that fail", () => {

@@ -12,7 +12,7 @@ import { stop } from "../lib/harbour.mjs";
 import { countTo } from "./count.mjs";
 import { LOOKS } from "./portal.mjs";
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 
 /** The app that is seen. */
 const seen = (page) => page.frameLocator("iframe:not([hidden])");

@@ -19,7 +19,7 @@ const allowed = [
 
 export function hello(lab, version) {
   describe("streamlit hello", () => {
-    test("it runs as a bundle, and each of its pages shows what it has", { timeout: 300_000 }, async () => {
+    test("it runs as a bundle, and each of its pages shows what it has", { timeout: 600_000 }, async () => {
       const { requirements, label } = version;
       const source = await sharedApp(lab, "multipage", version);
       const files = filesBelow(lab.server.packageFolder(source, "streamlit/hello"));

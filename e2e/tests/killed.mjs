@@ -16,7 +16,7 @@ const MUCH_BYTES = 16 * 1024;
 
 export function killed(lab) {
   describe("a server that is killed", { skip: lab.plain && "there is no server" }, () => {
-    test("comes back to the same processes, sessions and logs", { timeout: 300_000 }, async () => {
+    test("comes back to the same processes, sessions and logs", { timeout: 600_000 }, async () => {
       const { server } = lab;
       const deploy = ({ label, requirements }) => server.running({ key: `steady-${label}`, files: appFiles("steady"), requirements });
       const apps = await Promise.all(VERSIONS.map(deploy));

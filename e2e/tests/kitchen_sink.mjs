@@ -14,7 +14,7 @@ import { Tab } from "../lib/browser.mjs";
 import { waitUntil } from "../lib/wait.mjs";
 import { countTo } from "./count.mjs";
 
-const LIMIT = { timeout: 90_000 };
+const LIMIT = { timeout: 600_000 };
 
 export function kitchenSink(lab, version) {
   describe("one of everything", () => {
@@ -26,7 +26,7 @@ export function kitchenSink(lab, version) {
       const files = appFiles("kitchen-sink");
       app = await lab.server.running({ key: `sink-${version.label}`, files, requirements: version.requirements });
       tab = await Tab.open(lab.profile, app.url);
-    }, { timeout: 300_000 });
+    }, { timeout: 600_000 });
     after(() => tab?.close());
 
     claim("the page renders to its end", async (page) => {

@@ -23,12 +23,12 @@ before(async () => {
   lab.browser = await launchBrowser();
   lab.profile = await newProfile(lab.browser);
   lab.server = await (plain ? Plain.start() : Lithouse.start(layOut));
-}, { timeout: 120_000 });
+}, { timeout: 600_000 });
 
 after(async () => {
   await lab.browser?.close();
   await lab.server?.stop();
-}, { timeout: 120_000 });
+}, { timeout: 600_000 });
 
 // One lane a version, each with one test at a time: more pages at once than a small machine has cores only wait for each other.
 describe("everything", { concurrency: VERSIONS.length }, () => {

@@ -8,14 +8,14 @@ import { LOOKING } from "../lib/allowances.mjs";
 import { sharedApp } from "../lib/apps.mjs";
 import { withPage } from "../lib/browser.mjs";
 
-const LIMIT = { timeout: 90_000 };
+const LIMIT = { timeout: 600_000 };
 
 export function multipage(lab, version) {
   describe("several pages", () => {
     let app;
     before(async () => {
       app = await sharedApp(lab, "multipage", version);
-    }, { timeout: 300_000 });
+    }, { timeout: 600_000 });
 
     test("links lead from page to page within one session", LIMIT, () => withPage(lab.profile, app.url, async (page, watch) => {
       await page.getByText("this is the first page").waitFor();

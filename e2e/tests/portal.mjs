@@ -12,7 +12,7 @@ import { harbour, stop } from "../lib/harbour.mjs";
 import { waitUntil } from "../lib/wait.mjs";
 import { frame } from "./frame.mjs";
 
-const LIMIT = { timeout: 120_000 };
+const LIMIT = { timeout: 600_000 };
 export const LOOKS = [
   { name: "light", colorScheme: "light", viewport: { width: 1280, height: 800 } },
   { name: "dark", colorScheme: "dark", viewport: { width: 1280, height: 800 } },
@@ -197,7 +197,7 @@ export function portal(lab) {
 
 /** Has to come first: it looks at an app whose environment is not there yet. */
 export function building(lab) {
-  test("the page of an app that is being built turns into the app by itself", { ...LIMIT, timeout: 300_000, skip: lab.plain && "nothing is built" }, async () => {
+  test("the page of an app that is being built turns into the app by itself", { ...LIMIT, timeout: 600_000, skip: lab.plain && "nothing is built" }, async () => {
     await withPage(lab.profile, `${lab.server.origin}/apps/sales-dashboard/`, async (page, watch) => {
       await page.getByText(/sales-dashboard is (being built|starting)/i).first().waitFor();
       await page.locator("meta[http-equiv=refresh]").waitFor({ state: "attached" });

@@ -26,7 +26,7 @@ REPOSITORY = LAUNCHER.parent.parent
 BASE = "/apps/under-test"
 RERUN_SCRIPT = b"\x5a\x00"
 OLDEST, NEWEST = "streamlit==1.40.*", "streamlit>=1.57"
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 240.0
 
 T = TypeVar("T")
 
@@ -172,7 +172,7 @@ class App:
 
         def ask() -> tuple[int, bytes]:
             if self.process.poll() is not None:
-                self._reader.join(5)
+                self._reader.join(DEADLINE_SECONDS)
                 raise AssertionError(f"the app ended with {self.process.returncode}; output: {self.output.decode()}")
             return self.get(f"{BASE}/_stcore/health", seconds=5)
 
@@ -186,7 +186,7 @@ class App:
         wait_until(f"{needle!r} in the output", lambda: needle.encode() in self.output)
         return self.output.decode()
 
-    def end(self, seconds: float = 20.0) -> int:
+    def end(self, seconds: float = DEADLINE_SECONDS) -> int:
         """Sends SIGTERM, as the server does, and returns how the app ended."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)

@@ -11,7 +11,6 @@ import errno
 import shutil
 import signal
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -57,7 +56,7 @@ class OnOldest(unittest.TestCase):
 
     def test_request_sent_before_the_start_is_answered(self) -> None:
         app = self.app()
-        with socket.create_connection(("127.0.0.1", app.port), timeout=60) as early:
+        with socket.create_connection(("127.0.0.1", app.port), timeout=240) as early:
             early.sendall(f"GET {BASE}/_stcore/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
             app.start()
             answer = b""
@@ -67,15 +66,17 @@ class OnOldest(unittest.TestCase):
 
     def test_keep_alive_requests_do_not_stall(self) -> None:
         app = self.app().start().healthy()
-        spent = []
         with contextlib.closing(app.connect()) as connection:
-            for _ in range(20):
+
+            def spend() -> float:
                 begin = time.perf_counter()
                 connection.request("GET", f"{BASE}/_stcore/health")
                 connection.getresponse().read()
-                spent.append(time.perf_counter() - begin)
-        # The stall is a fixed 40 ms and more on every request but the first: the best of twenty is safe on a busy machine.
-        self.assertLess(min(spent[1:]), 0.03, f"median {statistics.median(spent) * 1000:.1f} ms")
+                return time.perf_counter() - begin
+
+            spend()
+            # The stall is a fixed 40 ms and more on every request but the first. Without it, even a busy one lets one through.
+            wait_until("a request that takes less than a stall", lambda: spend() < 0.03)
 
     def test_session_runs_and_sees_headers_cookies_and_the_visitors_address(self) -> None:
         script = "\n".join([
@@ -120,9 +121,11 @@ class OnOldest(unittest.TestCase):
         script = "\n".join([
             "import os, subprocess, time, streamlit as st",
             "executed = subprocess.Popen(['sleep', '100'], close_fds=False).pid",
+            "told, tell = os.pipe()",
             "forked = os.fork()",
             "if forked == 0:",
-            "    time.sleep(100); os._exit(0)",
+            "    os.write(tell, b'x'); time.sleep(100); os._exit(0)",
+            "os.read(told, 1)  # What is done at a fork, the child has done by now.",
             "print(f'children {executed} {forked} .', flush=True)",
             "st.write('the end')",
         ])  # fmt: skip
@@ -209,6 +212,7 @@ class OnOldest(unittest.TestCase):
         with Session(app, {"Origin": f"http://127.0.0.1:{app.port}"}) as session:
             session.run(until=b"hello from the app")
         self.assertEqual(app.end(), 0)
+        app._reader.join(240)
         seen = [line for line in app.printed("spy: watching").splitlines() if line.startswith("spy: ")]
         elsewhere = [line for line in seen[1:] if "127.0.0.1" not in line]
         self.assertEqual(elsewhere, [])
@@ -271,8 +275,8 @@ class OnOldest(unittest.TestCase):
         app = self.app()
         (app.folder / "app.py").unlink()
         app.start()
-        self.assertNotEqual(app.process.wait(30), 0)
-        app._reader.join(5)
+        self.assertNotEqual(app.process.wait(240), 0)
+        app._reader.join(240)
         self.assertIn("app.py", app.output.decode())
         self.assertNotIn("relay", app.output.decode())
 
@@ -287,7 +291,7 @@ class OnOldest(unittest.TestCase):
         app.port = 8501
         app.start()
         with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(60)
+            client.settimeout(240)
             client.connect(str(folder / "app.sock"))
             client.sendall(f"GET {BASE}/_stcore/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
             answer = b""

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 from tests.snippets_lab import InLab
 
@@ -29,11 +28,12 @@ class Streams(InLab):
         self.assertEqual(self.prints(code), "one\ntwo\nthree\nfour\nfive\nsix\n")
 
     def test_many_lines_are_quick(self) -> None:
-        begin = time.monotonic()
-        out = self.prints("for i in range(100_000): print(i)")
-        self.assertTrue(out.endswith("\n99999\n"))
-        # A third of a second in the lab; ten times that is a machine that does much else.
-        self.assertLess(time.monotonic() - begin, 10)
+        # A third of a second in the lab. What is meant is the processor's time: that of the machine is others' as well.
+        run = self.zygote.fork()
+        run.begin("for i in range(100_000): print(i)", 120.0)
+        self.assertTrue(run.outcome(120.0).stdout.endswith("\n99999\n"))
+        self.assertLess(run.ended["cpu"], 10)
+        run.close()
 
     def test_long_writes_are_whole(self) -> None:
         self.assertEqual(len(self.prints("print('x' * 20_000_000)")), 20_000_001)
@@ -61,28 +61,32 @@ class Streams(InLab):
 
 class Time(InLab):
     def test_time_limit_tells_the_line_and_keeps_the_output(self) -> None:
-        outcome = self.run_code("print('before')\ndef spin():\n    while True:\n        pass\n\nspin()", timeout=0.2)
+        outcome, given = self.told_in_time(
+            "print('before')\ndef spin():\n    while True:\n        pass\n\nspin()",
+            0.2,
+            lambda outcome, _: outcome.result is not None and outcome.error["line"] in {3, 4},
+        )
         self.assertEqual((outcome.status, outcome.stdout), ("timeout", "before\n"))
-        self.assertEqual((outcome.error["type"], outcome.error["message"]), ("TimeoutError", "the code ran longer than 0.2 s"))
-        self.assertIn(outcome.error["line"], {3, 4})
+        told = f"the code ran longer than {given:g} s"
+        self.assertEqual((outcome.error["type"], outcome.error["message"]), ("TimeoutError", told))
         self.assertIn("line 6, in <module>\n    spin()", outcome.error["traceback"])
-        self.assertTrue(200 <= outcome.execution_time < 5000, outcome.execution_time)
+        self.assertTrue(given * 1000 <= outcome.execution_time < given * 1000 + 60_000, outcome.execution_time)
 
     def test_sleep_in_a_library_is_told_at_the_snippets_line(self) -> None:
-        outcome = self.run_code("import subprocess, threading\nx = 1\nthreading.Event().wait()", timeout=0.1)
-        self.assertEqual((outcome.status, outcome.error["line"]), ("timeout", 3))
+        code = "import subprocess, threading\nx = 1\nthreading.Event().wait()"
+        outcome, _ = self.told_in_time(code, 0.1, lambda outcome, _: outcome.result is not None and outcome.error["line"] == 3)
+        self.assertEqual(outcome.status, "timeout")
 
     def test_thread_that_does_not_end_is_inside_the_limit(self) -> None:
-        outcome = self.run_code(
-            "import threading, time\nthreading.Thread(target=time.sleep, args=(60,)).start()\nprint('x')", timeout=0.3
-        )
-        self.assertEqual(outcome.stdout, "x\n")
+        code = "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\nprint('x')"
+        outcome, _ = self.told_in_time(code, 0.3, lambda outcome, _: outcome.stdout == "x\n")
         # Whether the main thread hears its signal while it waits depends on the version of Python.
         self.assertEqual(outcome.result is None or outcome.status == "timeout", True)
 
     def test_charts_shown_before_the_time_was_over_are_kept(self) -> None:
-        outcome = self.run_code("import matplotlib.pyplot as p\np.plot([1]); p.show()\nwhile True: pass", timeout=2)
-        self.assertEqual((outcome.status, len(outcome.charts)), ("timeout", 1))
+        code = "import matplotlib.pyplot as p\np.plot([1]); p.show()\nwhile True: pass"
+        outcome, _ = self.told_in_time(code, 2, lambda outcome, _: outcome.result is not None and len(outcome.charts) == 1)
+        self.assertEqual(outcome.status, "timeout")
 
     def test_run_that_takes_the_signal_ends_without_a_result(self) -> None:
         for code in (
@@ -90,19 +94,24 @@ class Time(InLab):
             "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})\nprint('x')\nwhile True: pass",
             "import itertools\nprint('x')\nsum(itertools.repeat(1))",
         ):
-            outcome = self.run_code(code, timeout=0.2)
-            self.assertEqual((outcome.result, outcome.stdout, os.WTERMSIG(outcome.wait_status)), (None, "x\n", 9))
+            outcome, _ = self.told_in_time(code, 0.2, lambda outcome, _: outcome.stdout == "x\n")
+            self.assertEqual((outcome.result, os.WTERMSIG(outcome.wait_status)), (None, 9))
 
     def test_repr_that_loops_is_inside_the_limit(self) -> None:
         code = "class Loop:\n    def __repr__(self):\n        while True: pass\nx = Loop()"
-        self.assertEqual(self.run_code(code, timeout=0.2).status, "timeout")
+        outcome, _ = self.told_in_time(code, 0.2, lambda outcome, _: outcome.result is not None)
+        self.assertEqual(outcome.status, "timeout")
 
     def test_timer_of_the_run_itself_is_its_own(self) -> None:
         code = "import signal, time\nsignal.signal(signal.SIGALRM, lambda *_: print('mine'))\nsignal.alarm(1)\ntime.sleep(1.2)"
         self.assertEqual(self.prints(code), "mine\n")
 
     def test_execution_time_is_that_of_the_code(self) -> None:
-        outcome = self.succeeds(
-            "import time\ntime.sleep(0.1)\nclass Slow:\n    def __repr__(self):\n        time.sleep(1); return ''\nx = Slow()"
-        )
-        self.assertTrue(100 <= outcome.execution_time < 1000, outcome.execution_time)
+        code = "import time\ntime.sleep(0.1)\nclass Slow:\n    def __repr__(self):\n        time.sleep({}); return ''\nx = Slow()"
+        # On a machine with much else to do the code takes longer by itself: then what must not count takes longer, too.
+        for slow in (1, 4, 16):
+            took = self.succeeds(code.format(slow)).execution_time
+            self.assertGreaterEqual(took, 100)
+            if took < slow * 1000:
+                return
+        self.fail(f"it took {took} ms")

@@ -109,7 +109,7 @@ class Ending(unittest.TestCase):
             run.begin("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)")
             pid = int(wait_until("the child's number", lambda: run.stdout.text().strip()))
             zygote.control.close()
-            self.assertEqual(zygote.process.wait(10), 0)
+            self.assertEqual(zygote.process.wait(240), 0)
             wait_until("the child's end", lambda: not is_alive(pid))
             run.close()
 
