@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use lithouse_engine::snippets::{ExecuteError, Level, Outcome, Request, Status};
+use lithouse_testkit::wait_until;
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::lab::{Lab, PATIENCE, offer, open};
@@ -35,6 +36,11 @@ struct Seen {
 }
 
 impl Seen {
+    /// How many were run, whatever came of it.
+    fn answered(&self) -> u32 {
+        self.as_meant.load(Ordering::Relaxed) + self.hit_by_a_fault.load(Ordering::Relaxed)
+    }
+
     fn is_enough(&self) -> bool {
         self.as_meant.load(Ordering::Relaxed) > 10 && self.sent_away.load(Ordering::Relaxed) > 0
     }
@@ -86,13 +92,18 @@ fn soak(time: Duration) {
                 })
             })
             .collect();
+        let mut answered_before = 0;
         // Every fifth one meets the zygote, which is the oldest of them; it takes its time to be warm again.
         for victim in (0..).map(|turn: usize| if turn % 5 == 3 { 0 } else { turn + 1 }) {
             // The pace of the faults.
             tokio::time::sleep(BETWEEN_FAULTS).await;
+            // A zygote that is killed each time before it is warm serves nobody.
+            let answered = |seen: &Seen| seen.answered() > answered_before || is_over(seen);
+            wait_until("somebody is answered since the last fault", PATIENCE, async || answered(&seen)).await;
             if is_over(&seen) {
                 break;
             }
+            answered_before = seen.answered();
             let all = processes(&lab);
             if let Some(process) = all.get(victim % all.len().max(1)) {
                 // It may have ended meanwhile.
