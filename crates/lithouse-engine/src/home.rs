@@ -51,6 +51,11 @@ impl Home {
         set(&self.root, mode | 0o011)
     }
 
+    /// The data folder that somebody else has opened and is still there, with no part of it made anew.
+    pub fn of_another(root: &Path) -> io::Result<Self> {
+        Ok(Self { root: root.canonicalize()? })
+    }
+
     /// The paths of a data folder that may not be there, for whoever only looks. Nothing is made.
     pub fn at(root: &Path) -> Self {
         Self { root: root.to_owned() }

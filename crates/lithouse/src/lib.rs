@@ -64,7 +64,8 @@ pub fn main() -> ExitCode {
 }
 
 fn keep(data: &Path) -> anyhow::Result<()> {
-    let home = Home::open(data).with_context(|| format!("could not use `{}` as the data folder", data.display()))?;
+    // A server that was quick to end may have taken its folder along.
+    let home = Home::of_another(data).with_context(|| format!("could not use `{}` as the data folder", data.display()))?;
     keeper::run(home, KeeperOptions::default()).map_err(anyhow::Error::new)
 }
 

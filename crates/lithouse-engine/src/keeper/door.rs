@@ -147,6 +147,8 @@ impl Door {
         let closing = self.visitors.closing.clone();
         loop {
             tokio::select! {
+                // Nobody is let in who would be cut off in the middle.
+                biased;
                 () = closing.cancelled() => break,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => self.visitors.welcome(stream),
@@ -214,6 +216,8 @@ impl Visitors {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             return self.diary.note("too many connections: one was turned away");
         };
+        // Before it hears from us: then we are here for it.
+        let _ = self.floor.send(Message::Arrived);
         let visitors = self.clone();
         self.tasks.spawn(async move {
             if let Err(error) = visitors.serve(stream).await {

@@ -59,6 +59,8 @@ const WEIGH_EVERY: Duration = Duration::from_millis(500);
 pub(super) enum Message {
     /// A connection asks for something.
     Request(Request, Reply),
+    /// Somebody has come in.
+    Arrived,
     /// A connection wants to hear of endings.
     Subscribe(Outbox),
     /// An instance's process has become its program, or has not.
@@ -83,6 +85,8 @@ pub(super) struct Floor {
     /// Given to the tasks that report back.
     to_inbox: mpsc::UnboundedSender<Message>,
     next_sweep: Instant,
+    /// As long as nobody has come in: when it is clear that nobody will.
+    awaits_until: Option<Instant>,
     /// Once the keeper is to end: who waits for it.
     closing: Option<Vec<Reply>>,
     /// Once it is to become another program.
@@ -99,6 +103,8 @@ pub(super) struct Around {
     pub(super) lock: Lock,
     /// Asks the door for its socket.
     pub(super) socket: mpsc::UnboundedSender<oneshot::Sender<io::Result<Socket>>>,
+    /// When the keeper ends if nobody has come in until then.
+    pub(super) awaits_until: Option<Instant>,
 }
 
 /// The signals that mean something to the keeper.
@@ -124,7 +130,7 @@ impl Signals {
 
 impl Floor {
     pub(super) fn new(around: Around, to_inbox: mpsc::UnboundedSender<Message>, inbox: mpsc::UnboundedReceiver<Message>) -> Self {
-        let Around { spawner, groups, diary, root, lock, socket } = around;
+        let Around { spawner, groups, diary, root, lock, socket, awaits_until } = around;
         Self {
             spawner,
             groups,
@@ -138,6 +144,7 @@ impl Floor {
             inbox,
             to_inbox,
             next_sweep: Instant::now(),
+            awaits_until,
             closing: None,
             replacing: None,
         }
@@ -159,6 +166,7 @@ impl Floor {
                 _ = signals.hangup.recv() => {}
                 () = at(wake_at) => {}
                 _ = look.tick() => self.look_around(),
+                () = at(self.awaits_until) => self.leave_if_nobody_came(),
                 _ = weigh.tick(), if self.has_memory_to_watch() => self.weigh(),
             }
             self.reap();
@@ -175,6 +183,7 @@ impl Floor {
     fn hear(&mut self, message: Message) {
         match message {
             Message::Request(request, reply) => self.answer(request, reply),
+            Message::Arrived => self.awaits_until = None,
             Message::Subscribe(outbox) => {
                 self.subscribers.retain(|subscriber| !subscriber.is_closed());
                 self.subscribers.push(outbox);

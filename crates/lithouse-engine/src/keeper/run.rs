@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -27,6 +28,9 @@ use crate::socket;
 /// The last frames get this long to be read.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// A server that was killed while it started its keeper may never come back, and another that does starts one of its own.
+const AWAITS_FOR: Duration = Duration::from_secs(60);
+
 /// What can be chosen about a keeper.
 #[derive(Debug, Clone)]
 pub struct KeeperOptions {
@@ -39,6 +43,8 @@ pub struct KeeperOptions {
     pub reads: Vec<u32>,
     /// Whether it makes control groups where it can.
     pub makes_groups: bool,
+    /// How long it waits for whoever started it.
+    pub awaits_for: Duration,
 }
 
 impl Default for KeeperOptions {
@@ -49,6 +55,7 @@ impl Default for KeeperOptions {
             protocol: PROTOCOL,
             reads: vec![handover::VERSION],
             makes_groups: true,
+            awaits_for: AWAITS_FOR,
         }
     }
 }
@@ -175,6 +182,8 @@ async fn keep(home: Home, options: KeeperOptions, start: Start, mark: &str, diar
         heirs,
         hello: Hello::of_keeper(options.protocol, handover::build_of(&handover::own_program()).ok()),
     };
+    // Whoever became this program was asked to by a server.
+    let awaits_until = start.socket.is_none().then(|| Instant::now() + options.awaits_for);
     let door = match start.socket {
         Some(socket) => Door::take_up(around, socket),
         None => Door::open(around),
@@ -188,6 +197,7 @@ async fn keep(home: Home, options: KeeperOptions, start: Start, mark: &str, diar
         root: home.root().to_owned(),
         lock: start.lock,
         socket: to_door,
+        awaits_until,
     };
     let mut floor = Floor::new(around, to_floor, inbox);
     floor.take_up(start.instances);

@@ -39,6 +39,18 @@ impl Floor {
         }
     }
 
+    /// Ends a keeper whose server was gone before it came in.
+    pub(super) fn leave_if_nobody_came(&mut self) {
+        // Who has come in this very moment is in there.
+        while let Ok(message) = self.inbox.try_recv() {
+            self.hear(message);
+        }
+        if self.awaits_until.take().is_some() {
+            self.diary.note("no server came");
+            self.close(GRACE_BY_SIGNAL, None);
+        }
+    }
+
     /// Whose kills the machine has counted by now is known, so they are no evidence for anybody else.
     pub(super) fn disregard_kills(&mut self) {
         let machine = machine_count();
@@ -84,7 +96,8 @@ impl Root {
 
     /// Whether the folder is surely gone or another one: what is amiss for a moment only is not held against it.
     fn is_gone(&mut self) -> bool {
-        if identity(&self.path) == self.identity {
+        // One that was gone before it was looked at is no folder of ours either.
+        if self.identity.is_some() && identity(&self.path) == self.identity {
             self.times_missed = 0;
         } else {
             self.times_missed += 1;

@@ -231,6 +231,26 @@ async fn a_home_may_lie_deeper_than_a_socket_address_is_long() {
 }
 
 #[tokio::test]
+async fn a_keeper_that_no_server_came_to_ends_and_one_that_had_a_server_stays_without() {
+    let bench = Bench::new();
+    let program = bench.special(["--awaits-ms", "300"]);
+    // Whoever started it has gone before it answered.
+    let mut alone = Command::new(BINARY).args(&program.args).stdin(Stdio::null()).spawn().unwrap();
+    let ended = wait_until("it ends", SOON, async || alone.try_wait().unwrap()).await;
+    assert!(ended.success(), "{ended}");
+    assert!(!bench.home.keeper_socket().exists());
+
+    let program = bench.special(["--awaits-ms", "5000"]);
+    let server = bench.connect_as(&program).await;
+    let keeper = server.keeper.pid();
+    drop(server);
+    tokio::time::sleep(Duration::from_secs(6)).await; // Time itself: longer than it would have waited.
+    let server = bench.connect_as(&program).await;
+    assert_eq!(server.keeper.pid(), keeper, "it stays, and with it what is known of crashes");
+    bench.end(server).await;
+}
+
+#[tokio::test]
 async fn a_keeper_whose_home_was_removed_ends_with_its_apps() {
     let bench = Bench::new();
     let server = bench.connect().await;

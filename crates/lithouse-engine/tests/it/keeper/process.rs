@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use lithouse_engine::home::Home;
 use lithouse_engine::keeper::{KeeperOptions, run};
@@ -20,7 +21,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// `special` makes it say that it is of another version: `--protocol 7`, or that it can read another handover: `--reads 7`; `--groups 0` takes control groups from it.
+/// `special` makes it say that it is of another version: `--protocol 7`, or that it can read another handover: `--reads 7`;
+/// `--groups 0` takes control groups from it; `--awaits-ms 300` has it wait no longer for a server.
 fn keep(data: &Path, special: &[OsString]) -> ExitCode {
     let mut options = KeeperOptions::default();
     for pair in special.chunks(2) {
@@ -29,6 +31,7 @@ fn keep(data: &Path, special: &[OsString]) -> ExitCode {
             (Some("--protocol"), Some(number)) => options.protocol = number,
             (Some("--groups"), Some(0)) => options.makes_groups = false,
             (Some("--reads"), Some(number)) => options.reads = vec![number],
+            (Some("--awaits-ms"), Some(number)) => options.awaits_for = Duration::from_millis(number.into()),
             _ => return ExitCode::from(2),
         }
     }
