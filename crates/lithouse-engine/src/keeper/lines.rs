@@ -53,12 +53,14 @@ pub(super) struct Lines {
     pending: Vec<u8>,
     /// A line was ended by `\r`, so that a `\n` that follows is of the same end.
     is_after_return: bool,
+    /// All that waited is a line of its own already, so that an end that follows is the end of that.
+    is_flushed: bool,
 }
 
 impl Lines {
     /// Lines of which something came already.
     pub(super) fn with(source: Source, pending: Vec<u8>) -> Self {
-        Self { source, pending, is_after_return: false }
+        Self { source, pending, is_after_return: false, is_flushed: false }
     }
 
     /// What waits for the end of its line.
@@ -78,15 +80,16 @@ impl Lines {
             let is_return = rest[end] == b'\r';
             rest = &rest[end + 1..];
             self.cut(&stamp, log);
-            let is_nothing = self.pending.is_empty() && (is_return || self.is_after_return);
+            let ends_flushed = std::mem::take(&mut self.is_flushed) && self.pending.is_empty();
+            let is_nothing = self.pending.is_empty() && (is_return || self.is_after_return || ends_flushed);
             if !is_nothing {
                 record(log, self.source, &stamp, &self.pending);
             }
-            self.is_after_return = is_return && (!self.pending.is_empty() || self.is_after_return);
+            self.is_after_return = is_return && (!self.pending.is_empty() || self.is_after_return || ends_flushed);
             self.pending.clear();
         }
         if !rest.is_empty() {
-            self.is_after_return = false;
+            (self.is_after_return, self.is_flushed) = (false, false);
         }
         self.pending.extend_from_slice(rest);
         self.cut(&stamp, log);
@@ -103,7 +106,9 @@ impl Lines {
 
     /// Adds what waits as a line of its own, except for a character or a colour that is not whole yet.
     pub(super) fn flush(&mut self, log: &mut String) {
-        self.flush_first(whole(&self.pending, self.pending.len()), &now(), log);
+        let length = whole(&self.pending, self.pending.len());
+        self.is_flushed = length > 0 && length == self.pending.len();
+        self.flush_first(length, &now(), log);
     }
 
     /// Adds all that waits: nothing more will come.
@@ -203,6 +208,20 @@ mod tests {
         assert_eq!(texts(&log), ["out | name? "]);
         lines.take(b"\x93\n", &mut log);
         assert_eq!(texts(&log)[1], "out | ✓");
+    }
+
+    #[test]
+    fn the_end_of_a_line_that_comes_late_makes_no_further_line() {
+        for (late, then) in [("\n", ["next", ""]), ("\r\n", ["next", ""]), ("\r", ["next", ""]), (" and\n", [" and", "next"])] {
+            let (mut lines, mut log) = (Lines::with(Source::Out, Vec::new()), String::new());
+            lines.take(b"first", &mut log);
+            lines.flush(&mut log);
+            for byte in late.bytes() {
+                lines.take(&[byte], &mut log);
+            }
+            lines.take(b"next\n\n", &mut log);
+            assert_eq!(texts(&log)[..3], ["first", then[0], then[1]].map(|text| format!("out | {text}")), "{late:?}");
+        }
     }
 
     #[test]
