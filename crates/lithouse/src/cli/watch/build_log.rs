@@ -14,9 +14,7 @@ use crate::cli::output::{self, Moment};
 /// How many shown lines are remembered: more than the server sends anew when it is followed again.
 const REMEMBERED: usize = 1_000;
 const TAIL: usize = 500;
-/// A log is at its end when nothing came for so long.
-const QUIET: Duration = Duration::from_millis(200);
-const LONGEST_DRAIN: Duration = Duration::from_secs(3);
+const LONGEST_DRAIN: Duration = Duration::from_secs(30);
 
 /// The build log of one release.
 pub(in crate::cli) struct BuildLog<'a> {
@@ -33,10 +31,16 @@ struct Source<'a> {
     since: Option<Moment>,
 }
 
+impl Source<'_> {
+    async fn follow(&self) -> Option<Events> {
+        self.client.events(&format!("{}&follow=true", self.path)).await.ok()
+    }
+}
+
 impl<'a> BuildLog<'a> {
     /// Shows what is written from that moment on; what stands before belongs to earlier releases.
     pub(in crate::cli) fn since(client: &'a Client, app: &AppName, since: Option<Moment>) -> Self {
-        let path = app.path(&format!("/logs?tail={TAIL}&stream=build&follow=true"));
+        let path = app.path(&format!("/logs?tail={TAIL}&stream=build"));
         Self { source: Some(Source { client, path, since }), stream: None, shown: VecDeque::new(), is_skipping: false }
     }
 
@@ -59,7 +63,7 @@ impl<'a> BuildLog<'a> {
             && let Some(source) = &self.source
         {
             tokio::select! {
-                stream = source.client.events(&source.path) => self.stream = stream.ok(),
+                stream = source.follow() => self.stream = stream,
                 () = &mut over => return,
             }
         }
@@ -72,15 +76,15 @@ impl<'a> BuildLog<'a> {
         over.await;
     }
 
-    /// Shows what is left, until the log is quiet.
+    /// Shows what is left of a log that nothing is added to any more: it is read once more, to its end.
     pub(in crate::cli) async fn drain(&mut self) {
+        self.stream = None;
+        let Some((client, path)) = self.source.as_ref().map(|source| (source.client, source.path.clone())) else { return };
         let draining = async {
-            if self.stream.is_none()
-                && let Some(source) = &self.source
-            {
-                self.stream = source.client.events(&source.path).await.ok();
+            let Ok(mut lines) = client.lines(&path).await else { return };
+            while let Ok(Some(line)) = lines.next().await {
+                self.show(line);
             }
-            while self.stream.is_some() && tokio::time::timeout(QUIET, self.show_next()).await.is_ok() {}
         };
         // What does not come in time is left to `lithouse logs`.
         let _ = tokio::time::timeout(LONGEST_DRAIN, draining).await;

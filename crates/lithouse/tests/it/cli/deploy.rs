@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
 use super::binary::{Run, finish, lithouse_of, run};
-use super::server::{Answer, Asked, Server, Stranger, Then, answer, app, events, problem, release, releases, with};
+use super::server::{Answer, Asked, Server, Stranger, Then, answer, app, events, log, problem, release, releases, with};
 
 const URL: &str = "http://127.0.0.1:8080/apps/sales/\n";
 const BUILD: [&str; 3] = [
@@ -63,7 +63,7 @@ pub(super) fn creating(then: impl Fn() -> Answer + Send + Sync + 'static) -> imp
                 then()
             }
         }
-        line if line.contains("/logs?") => events(&BUILD, Then::Stay),
+        line if line.contains("/logs?") => log(asked, &BUILD, Then::Stay),
         other => panic!("{other}"),
     }
 }
@@ -90,7 +90,7 @@ async fn a_new_app_is_created_of_the_folder_and_its_url_is_all_that_is_printed()
 async fn build_lines_that_come_together_are_shown_one_by_one() {
     let creating = creating(ready);
     let server = Server::new(move |asked| {
-        if asked.line.contains("/logs?") {
+        if asked.line.contains("follow=true") {
             events(&[&BUILD.join("\ndata: ").replace("release", "release\ndata: of an earlier one too")], Then::Stay)
         } else {
             creating(asked)
@@ -140,7 +140,7 @@ async fn an_app_that_is_there_gets_a_release_and_is_started_if_it_was_stopped() 
                 let new = if is_ready { release(4, "ready", true) } else { release(4, "pending", false) };
                 releases(&[new, release(3, "ready", !is_ready)])
             }
-            _ => events(&[], Then::End),
+            _ => log(asked, &[], Then::End),
         });
         let url = "http://127.0.0.1:8080/apps/shop/\n";
         deployed(&server, "--key shop --name Shop").await.code(0).prints(url).says("accepted as release 4 of `shop`");
@@ -165,7 +165,7 @@ async fn a_release_that_fails_tells_why_and_what_goes_on_serving() {
             let failed = with(release(4, "failed", false), &json!({"reason": "the script raised `ImportError`"}));
             releases(&[failed, release(3, "ready", true)])
         }
-        _ => events(&BUILD, Then::Stay),
+        _ => log(asked, &BUILD, Then::Stay),
     });
     let run = deployed(&server, "").await.code(1).prints("");
     let tail = "\
@@ -185,7 +185,7 @@ async fn an_app_that_ends_right_after_its_release_is_a_failure() {
         }
         "POST /api/apps/sales/releases" => answer(201, &release(1, "pending", false)),
         "GET /api/apps/sales/releases" => ready(),
-        _ => events(&[], Then::End),
+        _ => log(asked, &[], Then::End),
     });
     deployed(&server, "").await.code(1).prints("").says("  bye\nerror: `sales` has crashed: exit code 3\n");
 }
@@ -196,7 +196,7 @@ async fn an_app_that_is_stopped_meanwhile_is_not_waited_for() {
         "POST /api/apps/sales/releases" => answer(201, &release(4, "pending", false)),
         "GET /api/apps/sales" | "POST /api/apps/sales/start" => answer(200, &app("sales", "stopped")),
         "GET /api/apps/sales/releases" => releases(&[release(4, "pending", false)]),
-        _ => events(&[], Then::End),
+        _ => log(asked, &[], Then::End),
     });
     deployed(&server, "").await.code(1).says("error: `sales` was stopped before release 4 was ready");
 }
@@ -222,6 +222,7 @@ async fn a_build_log_that_breaks_is_taken_up_again_without_repeating_itself() {
                 ready()
             }
         }
+        line if !line.contains("follow=true") => log(asked, &BUILD, Then::End),
         _ => match follows.fetch_add(1, Ordering::Relaxed) {
             0 => problem(503, "starting", "the server is starting"),
             1 => events(&BUILD[..2], Then::HangUp),

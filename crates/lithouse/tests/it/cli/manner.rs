@@ -9,7 +9,7 @@ use tokio::process::Command;
 use super::binary::{lithouse, lithouse_of, run};
 use super::deploy::{creating, folder};
 use super::server::{Answer, Then};
-use super::server::{Asked, Server, answer, app, events, problem, release, releases, with};
+use super::server::{Asked, Server, answer, app, log as server_log, problem, release, releases, with};
 use super::terminal::{on_terminal, with_person};
 
 /// A server with one app, which starts for as long as it is asked.
@@ -95,7 +95,7 @@ async fn a_deploy_shows_its_build_at_a_terminal_without_letting_that_steer_it() 
     let log = ["2999-01-01T00:00:00.000Z build | \x1b[2Jresolved \x1b[31mred\x1b[0m"];
     let pending = creating(|| releases(&[release(1, "pending", false)]));
     let server = Server::new(move |asked| match asked.line.as_str() {
-        line if line.contains("/logs?") => events(&log, Then::Stay),
+        line if line.contains("/logs?") => server_log(asked, &log, Then::Stay),
         _ => pending(asked),
     });
     let folder = folder();

@@ -108,6 +108,15 @@ pub(super) fn events(lines: &[&str], then: Then) -> Answer {
     typed(200, "text/event-stream", body)
 }
 
+/// A log: as events where it is followed, else its lines.
+pub(super) fn log(asked: &Asked, lines: &[&str], then: Then) -> Answer {
+    if asked.line.contains("follow=true") {
+        return events(lines, then);
+    }
+    let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+    typed(200, "text/plain; charset=utf-8", text.into())
+}
+
 /// A running server; it ends when it is dropped.
 pub(super) struct Server {
     folder: TempDir,
