@@ -127,7 +127,7 @@ impl Server {
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_global(Some(Duration::from_secs(120)))
+            .timeout_global(Some(PATIENCE))
             .build()
             .new_agent();
         let args = args.iter().map(ToString::to_string).collect();
@@ -185,7 +185,7 @@ impl Server {
                 said.push('\n');
             }
         });
-        let url = wait_until_blocking("the server listens", Duration::from_secs(60), || {
+        let url = wait_until_blocking("the server listens", PATIENCE, || {
             let said = said.lock().unwrap().clone();
             if let Some(status) = child.try_wait().unwrap() {
                 panic!("the server ended with {status}: {said}");
@@ -235,7 +235,7 @@ impl Server {
     pub(crate) fn stop_by(&mut self, name: &str) -> ExitStatus {
         let mut running = self.running.take().unwrap();
         signal(running.child.id(), name);
-        wait_until_blocking("the server ends", Duration::from_secs(60), || running.child.try_wait().unwrap())
+        wait_until_blocking("the server ends", PATIENCE, || running.child.try_wait().unwrap())
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -383,6 +383,18 @@ impl Server {
     }
 }
 
+impl Server {
+    /// Every process that belongs to this folder and has not ended, also one that has not become its program yet.
+    fn left(&self) -> Vec<(u32, String)> {
+        let folder = self.folder().canonicalize().unwrap_or_else(|_| self.folder().to_owned());
+        let entries = std::fs::read_dir("/proc").unwrap().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+        let works_here = |pid: &u32| std::fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&folder));
+        let here = pids.filter(works_here).map(|pid| (pid, "a process in the folder".to_owned()));
+        here.chain(self.processes()).filter(|(pid, _)| is_alive(*pid)).collect()
+    }
+}
+
 /// The answer to a request, which the document of the API must tell of.
 fn read(method: &str, path: &str, response: Response<ureq::Body>) -> Answer {
     let (parts, body) = response.into_parts();
@@ -421,7 +433,15 @@ impl Drop for Server {
         }
         if let Some(keeper) = self.keeper_pid().filter(|pid| is_alive(*pid)) {
             signal(keeper, "TERM");
-            wait_until_blocking("the keeper ends", Duration::from_secs(30), || !is_alive(keeper));
+            wait_until_blocking("the keeper ends", PATIENCE, || !is_alive(keeper));
         }
+        // One that the server was just starting when it was killed had not written down its number yet.
+        wait_until_blocking("nothing of the server is left", PATIENCE, || {
+            let left = self.left();
+            for (pid, _) in &left {
+                signal(*pid, "KILL");
+            }
+            if left.is_empty() { Ok(()) } else { Err(left) }
+        });
     }
 }

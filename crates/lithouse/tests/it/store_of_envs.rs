@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lithouse_testkit::wait_until_blocking;
+use lithouse_testkit::{put_program, wait_until_blocking};
 use serde_json::json;
 
 use crate::form::Form;
@@ -98,7 +98,7 @@ fn build_once(cache: &Path) {
         assert!(copied.success(), "the environment could not be kept");
     }
     if let Some(uv) = installed_uv(&server.data().join("tools")) {
-        fs::copy(uv, cache.join("uv")).unwrap();
+        put_program(&cache.join("uv"), fs::read(uv).unwrap());
     }
     fs::write(cache.join("complete"), "").unwrap();
 }

@@ -169,9 +169,12 @@ fn an_older_release_that_is_activated_while_a_newer_one_is_proved_or_the_other_w
     assert_eq!(statuses(&answers), [201, 200]);
     let settled = wait_until_blocking("one of both is active, and nothing is on its way", PATIENCE, || {
         let releases = server.get(&path("/releases")).expect(200).json();
-        let active = releases["releases"].as_array().unwrap().iter().find(|release| release["active"] == true).cloned();
+        let list = releases["releases"].as_array().unwrap();
+        let active = list.iter().find(|release| release["active"] == true).cloned();
         let number = active.and_then(|release| release["release"].as_u64());
-        if matches!(number, Some(1 | 3)) && server.is_healthy(&app) { Ok(number) } else { Err(releases) }
+        let is_settled = list.iter().all(|release| release["state"] != "pending");
+        if matches!(number, Some(1 | 3)) && is_settled && server.is_healthy(&app) { Ok(number) } else { Err(releases) }
     });
-    assert_eq!(server.app(&app)["release"].as_u64(), settled);
+    // It is stored a moment before it is told.
+    server.wait_for(&app, "at the release that won", |app| app["release"].as_u64() == settled);
 }

@@ -5,14 +5,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use lithouse_testkit::wait_until_blocking;
 use serde_json::Value;
 
 use super::request::Request;
 use crate::form::Form;
-use crate::server::{Answer, Server};
+use crate::server::{Answer, PATIENCE, Server};
 use crate::snapshot::assert_frozen;
 
 /// One test for each row: its name, and what is sent.
@@ -49,6 +48,9 @@ fn server() -> Server {
     let server = Server::prepare(&["--uv", "/bin/false"]).up();
     server.create(Form::app("six\n", SCRIPT).text("key", "there"));
     server.wait_for_status("there", "failed");
+    wait_until_blocking("its build is cleared away", PATIENCE, || {
+        std::fs::read_dir(server.data().join("tmp")).unwrap().next().is_none()
+    });
     server
 }
 
@@ -68,7 +70,7 @@ pub(super) fn refuse(table: &str, name: &str, sent: Vec<Request>) {
             Some((lines, _)) => write!(lines, "\n{line}").unwrap(),
             None => answers.push((line, told)),
         }
-        wait_until_blocking("everything is as it was", Duration::from_secs(20), || {
+        wait_until_blocking("everything is as it was", PATIENCE, || {
             let now = World::of(&server);
             if now == before { Ok(()) } else { Err(Box::new(now)) }
         });

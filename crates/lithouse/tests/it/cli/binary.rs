@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 
 /// Long enough for a busy machine.
-pub(super) const DEADLINE: Duration = Duration::from_secs(40);
+pub(super) const DEADLINE: Duration = crate::server::PATIENCE;
 
 /// What a run came to.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use lithouse_testkit::put_program;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
@@ -23,11 +24,7 @@ fn machine(programs: &[(&str, &str)]) -> TempDir {
     let bin = folder.path().join("bin");
     fs::create_dir(&bin).unwrap();
     for (name, says) in programs {
-        // Written by another process: a child that a test beside this one forks would hold it open for writing, and then it
-        // does not run.
-        let write = "printf '#!/bin/sh\\necho '\"'%s'\"'\\n' \"$2\" > \"$1\" && chmod 755 \"$1\"";
-        let written = std::process::Command::new("sh").args(["-c", write, "sh"]).arg(bin.join(name)).arg(says).status();
-        assert!(written.unwrap().success());
+        put_program(&bin.join(name), format!("#!/bin/sh\necho '{says}'\n"));
     }
     folder
 }

@@ -3,6 +3,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use lithouse_testkit::free_port;
 use serde_json::json;
 use tokio::net::UnixListener;
 
@@ -20,10 +21,7 @@ async fn no_server_is_told_with_the_command_that_starts_one() {
     // The socket of a server that was killed stays behind.
     drop(UnixListener::bind(folder.path().join("control.sock")).unwrap());
     run(lithouse_of(folder.path(), "apps")).await.code(5).says(&hint);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = free.local_addr().unwrap().port();
-    drop(free);
-    run(lithouse(["apps", "--url", &format!("http://127.0.0.1:{port}")]))
+    run(lithouse(["apps", "--url", &format!("http://127.0.0.1:{}", free_port())]))
         .await
         .code(5)
         .says("error: no server answers at http://127.0.0.1:");

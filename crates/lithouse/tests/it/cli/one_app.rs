@@ -2,9 +2,9 @@
 //! The verbs of one app: `info`, `releases`, `start`, `stop`, `restart`, `open`, `rollback`, `rm`, and `healthcheck`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use lithouse_testkit::put_program;
 use serde_json::json;
 
 use super::binary::{lithouse_of, run};
@@ -129,8 +129,7 @@ async fn open_prints_the_url_and_gives_it_to_a_browser_only_where_there_is_a_dis
     let server = Server::new(|_| answer(200, &app("sales", "running")));
     let browser = tempfile::tempdir().unwrap();
     let (program, opened) = (browser.path().join("xdg-open"), browser.path().join("opened"));
-    fs::write(&program, format!("#!/bin/sh\necho \"$@\" > '{0}.new' && mv '{0}.new' '{0}'\n", opened.display())).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    put_program(&program, format!("#!/bin/sh\necho \"$@\" > '{0}.new' && mv '{0}.new' '{0}'\n", opened.display()));
     let url = "http://127.0.0.1:8080/apps/sales/\n";
     let open = |display: &str| {
         let mut command = lithouse_of(server.data(), "open sales");

@@ -6,10 +6,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lithouse_testkit::wait_until_blocking;
 use serde_json::Value;
 
 use super::{configured, told};
-use crate::server::Server;
+use crate::server::{PATIENCE, Server};
 
 /// The user whom every system has for nobody's programs.
 const NOBODY: u32 = 65534;
@@ -144,8 +145,11 @@ fn an_environment_for_another_users_folder_is_made_of_ready_packages_that_the_us
     let server = server.up();
     server.wait_for_status("other", "running");
     assert_eq!(told(&server, "/apps/other/")["uids"][0], NOBODY);
-    let log = server.get("/api/apps/other/logs").expect(200).text();
-    let line = log.lines().find(|line| line.contains("False ")).unwrap_or_else(|| panic!("{log}"));
+    // What it prints is read beside it, and comes a moment later.
+    let line = wait_until_blocking("it has told", PATIENCE, || {
+        let log = server.get("/api/apps/other/logs").expect(200).text();
+        log.lines().find(|line| line.contains("False ")).map(str::to_owned).ok_or(log)
+    });
     // Compiled by us, so that it need not be compiled at each start.
     let compiled = line.rsplit(' ').next().unwrap();
     assert!(Path::new(compiled).is_file(), "{line}");

@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::PathBuf;
 
-use lithouse_testkit::{free_port, wait_until_blocking};
+use lithouse_testkit::{free_port, free_ports, wait_until_blocking};
 use serde_json::Value;
 
 use super::{configured, told};
@@ -21,10 +21,11 @@ fn a_stranger_on_the_port_of_a_command_gets_no_request_and_the_app_another_port(
         Some((TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok()?, port))
     });
     stranger.set_nonblocking(true).unwrap();
-    let moved = server.wait_for("other", "on another port", |app| !app["pid"].is_null() && app["port"] != port);
+    server.wait_for("other", "on another port", |app| !app["pid"].is_null() && app["port"] != port);
     std::fs::write(folder.join("go"), "").unwrap();
     let running = server.wait_for_status("other", "running");
-    assert_eq!(running["port"], moved["port"]);
+    // It may have had to move once more before it came to open its port.
+    assert_ne!(running["port"], port);
     assert_eq!(told(&server, "/apps/other/")["env"]["PORT"], running["port"].to_string());
     assert_eq!(stranger.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
@@ -95,7 +96,8 @@ fn an_app_that_another_server_finds_in_its_first_start_gets_its_fixed_port_again
 
 #[test]
 fn a_fixed_port_in_the_range_is_given_to_nobody_else_even_while_its_app_is_stopped() {
-    let (first, second) = two_ports();
+    let first = free_ports(2);
+    let second = first + 1;
     let (server, _) = configured(&format!("command = \"python3 serve.py\"\nport = {first}"));
     let config = server.folder().join("lithouse.toml");
     let lines = std::fs::read_to_string(&config).unwrap();
@@ -111,14 +113,4 @@ fn a_fixed_port_in_the_range_is_given_to_nobody_else_even_while_its_app_is_stopp
     server.post("/api/apps/another/restart").expect(200);
     let again = server.wait_for("another", "running", |app| app["status"] == "running");
     assert_eq!(again["port"], second);
-}
-
-/// Two neighbouring ports that are free.
-fn two_ports() -> (u16, u16) {
-    wait_until_blocking("two ports are free", PATIENCE, || {
-        let first = free_port();
-        let second = first.checked_add(1)?;
-        TcpListener::bind((Ipv4Addr::LOCALHOST, second)).ok()?;
-        Some((first, second))
-    })
 }

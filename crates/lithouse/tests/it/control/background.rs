@@ -58,7 +58,10 @@ fn a_server_that_cannot_start_is_heard_in_its_own_words() {
     );
     assert_eq!(run.stderr, words);
     house.run("start --listen nonsense").code(2).says("`--listen` is set to `nonsense`");
-    assert_eq!(house.processes(), []);
+    wait_until_blocking("nothing is left", PATIENCE, || {
+        let left = house.processes();
+        if left.is_empty() { Ok(()) } else { Err(left) }
+    });
 }
 
 #[test]

@@ -3,13 +3,12 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
 use lithouse_testkit::wait_until_blocking;
 use serde_json::Value;
 
 use super::house::House;
-use crate::server::{PATIENCE, signal};
+use crate::server::PATIENCE;
 
 /// Does one thing at a time.
 const SERVE: &str = r"
@@ -30,16 +29,18 @@ http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler).serve_fo
 const SILENT: &str = "it has not answered since the server came back";
 
 impl House {
-    /// A house with one app `busy`, which may take two seconds to start.
+    /// A house with one app `busy`, which may take two seconds to start from the next server on.
     fn with_busy() -> Self {
         let house = Self::new();
         let folder = house.folder().join("busy");
         std::fs::create_dir(&folder).unwrap();
         std::fs::write(folder.join("serve.py"), SERVE).unwrap();
-        let configuration = "[hosting]\nstart_timeout = \"2s\"\n[apps.busy]\ndir = \"busy\"\ncommand = \"python3 serve.py\"\n";
+        let configuration = "[apps.busy]\ndir = \"busy\"\ncommand = \"python3 serve.py\"\n";
         std::fs::write(house.folder().join("lithouse.toml"), configuration).unwrap();
         let house = house.started();
         house.wait_for("it runs", |app| app["status"] == "running");
+        let shorter = format!("[hosting]\nstart_timeout = \"2s\"\n{configuration}");
+        std::fs::write(house.folder().join("lithouse.toml"), shorter).unwrap();
         house
     }
 
@@ -55,7 +56,7 @@ impl House {
     fn begin_to_ask(&self, path: &str) -> TcpStream {
         let server: Value = self.server();
         let mut stream = TcpStream::connect(server["listen"].as_str().unwrap()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let request = format!("GET /apps/busy{path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         stream
@@ -95,9 +96,8 @@ fn an_app_that_is_busy_while_the_server_is_killed_and_started_again_goes_on_wher
     let pid = house.app_pid("busy");
     let cut_off = house.begin_to_ask("/slow");
     wait_until_blocking("it is asked", PATIENCE, || house.folder().join("busy/asked").exists());
-    signal(house.pid(), "KILL");
+    house.kill_server();
     drop(cut_off);
-    wait_until_blocking("the server is gone", PATIENCE, || house.run("status --server").code != Some(0));
     let house = house.started();
     house.wait_for("it is told that it does not answer", |app| app["reason"] == SILENT);
     assert_eq!(house.app_pid("busy"), pid);

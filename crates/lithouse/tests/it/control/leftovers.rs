@@ -11,7 +11,7 @@ use crate::server::{PATIENCE, is_alive, signal};
 
 impl House {
     /// `kill -9` of the server.
-    fn kill_server(&self) {
+    pub(super) fn kill_server(&self) {
         let pid = self.pid();
         signal(pid, "KILL");
         wait_until_blocking("the server is gone", PATIENCE, || !is_alive(pid) && !is_held(&self.data().join("lithouse.lock")));

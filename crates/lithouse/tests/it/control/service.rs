@@ -3,7 +3,6 @@
 
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use lithouse_testkit::wait_until_blocking;
 
@@ -70,7 +69,7 @@ fn units_are_installed_and_what_a_person_changed_stays() {
 fn a_listener_of_the_service_manager_is_served_and_it_is_told_of_each_main_process() {
     let house = House::new();
     let told = UnixDatagram::bind(house.folder().join("notify")).unwrap();
-    told.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    told.set_read_timeout(Some(PATIENCE)).unwrap();
     let hear = || {
         let mut bytes = [0; 4096];
         let length = told.recv(&mut bytes).unwrap();
@@ -94,7 +93,7 @@ fn a_listener_of_the_service_manager_is_served_and_it_is_told_of_each_main_proce
     house.run("restart --server").code(0);
     let second = house.pid();
     assert_eq!(hear(), format!("READY=1\nMAINPID={second}\n"));
-    wait_until_blocking("the first process ends", Duration::from_secs(60), || server.try_wait().unwrap());
+    wait_until_blocking("the first process ends", PATIENCE, || server.try_wait().unwrap());
     assert_eq!(house.server()["listen"], format!("127.0.0.1:{}", port.trim()));
     signal(second, "TERM");
     assert_eq!(hear(), "STOPPING=1\n");

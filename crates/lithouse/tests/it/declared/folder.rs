@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Apps of a folder: new, changed, gone.
 
-use std::os::unix::fs::PermissionsExt;
-
-use lithouse_testkit::wait_until_blocking;
+use lithouse_testkit::{put_program, wait_until_blocking};
 
 use super::lab::{app, assert_nothing_done, keys};
 use crate::form::Form;
@@ -237,8 +235,7 @@ fn a_refresh_while_an_app_is_built_for_the_first_time_takes_what_changed_and_not
     let mut server = Server::prepare(&["apps"]);
     // Builds as long as the test takes.
     let uv = server.folder().join("uv");
-    std::fs::write(&uv, "#!/bin/sh\nwhile [ -e \"$0\" ]; do sleep 0.1; done\n").unwrap();
-    std::fs::set_permissions(&uv, std::fs::Permissions::from_mode(0o755)).unwrap();
+    put_program(&uv, "#!/bin/sh\nwhile [ -e \"$0\" ]; do sleep 0.1; done\n");
     server.write("apps/one/app.py", "first of one");
     server.write("apps/one/requirements.txt", "six\n");
     server.start_again_with_env(&[("LITHOUSE_UV", uv.to_str().unwrap())]);

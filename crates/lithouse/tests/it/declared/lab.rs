@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Apps that are there at once: their `venv` holds a small program that answers like a Streamlit app, and tells its `app.py`.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use lithouse_testkit::put_program;
 use serde_json::Value;
 
 use crate::server::Server;
@@ -31,8 +31,7 @@ pub(super) fn venv(folder: &Path) -> PathBuf {
     // Whether that program has Streamlit is its own affair.
     std::fs::write(venv.join("pyvenv.cfg"), "include-system-site-packages = true\n").unwrap();
     let python = venv.join("bin/python");
-    std::fs::write(&python, PYTHON).unwrap();
-    std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).unwrap();
+    put_program(&python, PYTHON);
     venv
 }
 
@@ -54,7 +53,10 @@ impl Server {
     pub(super) fn write(&self, name: &str, text: &str) {
         let path = self.folder().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        // At once, as editors do: who watches must not meet half of it.
+        let new = self.folder().join("file-in-the-making");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(new, path).unwrap();
     }
 
     /// Runs `lithouse` with these arguments.

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Hundreds of apps at once.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use lithouse_testkit::wait_until_blocking;
+use lithouse_testkit::{free_ports, wait_until_blocking};
 use serde_json::Value;
 
 use super::lab::{app, assert_nothing_done, venv};
 use crate::server::{PATIENCE, Server};
 
-/// A configuration with so many apps, all of one folder and one environment.
-fn with_apps(server: &Server, count: usize) {
+/// A server, not started yet, with so many apps, all of one folder and one environment.
+fn with_apps(count: u16) -> Server {
+    let first = free_ports(count + 100);
+    let server = Server::prepare(&["--port-range", &format!("{first}-{}", first + count + 99)]);
     let folder = app(&server.folder().join("of"), "one of many");
     let venv = venv(server.folder());
     let apps = (0..count).map(|number| format!("[apps.app-{number:04}]\ndir = {folder:?}\nvenv = {venv:?}\n"));
     server.write("lithouse.toml", &apps.collect::<String>());
+    server
 }
 
 fn in_state(server: &Server, status: &str) -> usize {
@@ -24,25 +28,27 @@ fn in_state(server: &Server, status: &str) -> usize {
 
 #[test]
 fn three_hundred_apps_start_without_a_storm_and_nobody_has_to_wait_for_all_of_them() {
-    let server = Server::prepare(&["--port-range", "20000-21999"]);
-    with_apps(&server, 300);
+    let server = with_apps(300);
     let server = server.up();
     // Asked at once, while they start.
     assert_eq!(server.get("/health").expect(200).json()["status"], "up");
     let listed = server.get("/api/apps").expect(200).json();
     assert_eq!(listed["apps"].as_array().unwrap().len(), 300);
     let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let mut most_at_a_time = 0;
+    let (mut most_at_a_time, mut before) = (0, BTreeSet::new());
     wait_until_blocking("all run", PATIENCE, || {
         let apps = server.get("/api/apps").expect(200).json();
         let apps = apps["apps"].as_array().unwrap();
         let starting = |app: &&Value| app["status"] == "starting" && !app["pid"].is_null();
-        most_at_a_time = most_at_a_time.max(apps.iter().filter(starting).count());
+        let starting: BTreeSet<u64> = apps.iter().filter(starting).filter_map(|app| app["pid"].as_u64()).collect();
+        // A list takes its time, in which apps come and go. What two lists tell of was so at the moment between them.
+        most_at_a_time = most_at_a_time.max(starting.intersection(&before).count());
+        before = starting;
         let running = apps.iter().filter(|app| app["status"] == "running").count();
         if running == 300 { Ok(()) } else { Err(running) }
     });
-    // Twice as many as there are cores may; a view tells of a start for a moment longer.
-    assert!(most_at_a_time <= cores * 8, "{most_at_a_time} were starting at a time");
+    // Twice as many as there are cores may.
+    assert!(most_at_a_time <= cores * 2, "{most_at_a_time} were starting at a time");
     for key in ["app-0000", "app-0150", "app-0299"] {
         server.wait_to_read(&format!("/apps/{key}/"), "one of many");
     }
@@ -55,8 +61,7 @@ fn three_hundred_apps_start_without_a_storm_and_nobody_has_to_wait_for_all_of_th
 #[test]
 #[ignore = "measures"]
 fn measure_a_thousand_apps() {
-    let mut server = Server::prepare(&["--port-range", "20000-21999"]);
-    with_apps(&server, 1000);
+    let mut server = with_apps(1000);
     let began = Instant::now();
     server.start_again();
     eprintln!("listening after {:?}", began.elapsed());

@@ -32,7 +32,7 @@ if not hasattr(sys, 'counting'):
 /// `BackMsg { rerun_script: ClientState {} }`: run the page, as a browser asks first.
 const RERUN_SCRIPT: &[u8] = &[0x5a, 0x00];
 /// A client that hears nothing for so long has been forgotten by the server.
-const FORGOTTEN: Duration = Duration::from_secs(60);
+const FORGOTTEN: Duration = PATIENCE;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Ends its clients when it is dropped.

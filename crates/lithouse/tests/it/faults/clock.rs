@@ -136,12 +136,12 @@ fn a_clock_that_jumps_changes_the_times_that_are_told_and_nothing_else() {
         for field in ["pid", "port", "restarts", "status"] {
             assert_eq!(seen[field], before[field], "{field} at {shift}");
         }
-        // A deploy goes its way: nothing that it waits for is over at once, and nothing takes a day.
-        let began = Instant::now();
+        // A deploy goes its way: nothing that it waits for is over at once, and nothing takes a day, or even as long as we wait.
+        let asked = now();
         let other = server.create(Form::app(STREAMLIT, HELLO));
+        let created = asked..=now() + 1;
         let other_seen = server.wait_for_status(&other, "running");
-        assert!(began.elapsed() < PATIENCE / 2, "{:?}", began.elapsed());
-        assert!(is_there(seconds(other_seen["created_at"].as_str().unwrap())), "{other_seen}");
+        assert!(created.contains(&(seconds(other_seen["created_at"].as_str().unwrap()) - shift)), "{created:?} {other_seen}");
         server.delete(&format!("/api/apps/{other}")).expect(204);
     }
     // A server that comes back at another time than it went.
@@ -167,14 +167,15 @@ fn a_clock_that_jumps_during_the_pause_before_a_restart_neither_skips_nor_stretc
     let app = server.running_app(HELLO);
     for (shift, crash) in [(DAY, 1), (-DAY, 2)] {
         let seen = server.wait_for_status(&app, "running");
+        // Not after its end, which may be long past when the test goes on.
+        let ended = Instant::now();
         signal(pid(&seen), "KILL");
         wait_until_blocking("it has ended", PATIENCE, || !is_alive(pid(&seen)));
-        let ended = Instant::now();
         shifted.set(shift);
+        // Nor is the pause a day long, or even as long as we wait here.
         let back = server.wait_for(&app, "running again", |now| now["status"] == "running" && now["pid"] != seen["pid"]);
         assert_eq!(back["restarts"], json!(crash));
         assert!(ended.elapsed() > Duration::from_millis(500), "the pause was skipped: {:?}", ended.elapsed());
-        assert!(ended.elapsed() < PATIENCE / 2, "the pause was stretched: {:?}", ended.elapsed());
     }
 }
 
@@ -187,7 +188,8 @@ fn the_last_use_of_an_app_is_told_though_the_clock_was_set_back() {
     assert!(server.is_healthy(&app));
     let future = server.wait_for(&app, "used", |seen| seen["last_used_at"].is_string());
     shifted.set(0);
+    let asked = now();
     assert!(server.is_healthy(&app));
     let used = seconds(server.app(&app)["last_used_at"].as_str().unwrap());
-    assert!((used - now()).abs() < 60, "a wrong clock once, and {future} is told for a day");
+    assert!((asked..=now() + 1).contains(&used), "a wrong clock once, and {future} is told for a day");
 }

@@ -84,6 +84,13 @@ fn put_app_in_place(server: &Server, key: &str) {
     super::processes::put_quick_python(&folder);
 }
 
+/// Waits until what was built has given its room back, so that a disk that is filled then stays full.
+fn wait_until_nothing_is_in_the_making(server: &Server) {
+    let names =
+        || -> Vec<_> { std::fs::read_dir(server.data().join("tmp")).unwrap().flatten().map(|entry| entry.file_name()).collect() };
+    wait_until_blocking("nothing is in the making", PATIENCE, || if names().is_empty() { Ok(()) } else { Err(names()) });
+}
+
 /// What must hold of every wish that no room is left for: an answer that says so, and no change.
 #[test]
 fn on_a_full_disk_every_wish_is_answered_nothing_is_half_done_and_room_is_enough_to_go_on() {
@@ -97,6 +104,7 @@ fn on_a_full_disk_every_wish_is_answered_nothing_is_half_done_and_room_is_enough
     server.wait_for_status(&app, "failed");
     let folder = server.data().join("apps").join(&app);
     let before = (std::fs::read_dir(folder.join("releases")).unwrap().count(), server.app(&app));
+    wait_until_nothing_is_in_the_making(&server);
     disk.fill();
     let large = format!("# {}\n{HELLO}", "x".repeat(1 << 20));
     let mut told = Told::new(&server);
@@ -115,7 +123,7 @@ fn on_a_full_disk_every_wish_is_answered_nothing_is_half_done_and_room_is_enough
     assert_eq!(after.0, before.0, "half a release is left");
     assert_eq!(after.1["release"], before.1["release"]);
     assert_eq!(server.get("/api/apps").json()["apps"].as_array().unwrap().len(), 2, "half an app is left");
-    assert_eq!(std::fs::read_dir(server.data().join("tmp")).unwrap().count(), 0, "half an upload is left");
+    wait_until_nothing_is_in_the_making(&server);
     // People can look, use their apps, stop and start them, and come back after a crash.
     assert!(server.is_healthy("here"));
     server.post("/api/apps/here/stop").expect(200);
@@ -144,6 +152,7 @@ fn what_is_accepted_around_a_full_disk_outlives_a_crash_and_nothing_stays_locked
     server.start_again();
     let one = server.create(Form::app("no-such-package-lithouse-42\n", HELLO));
     server.wait_for_status(&one, "failed");
+    wait_until_nothing_is_in_the_making(&server);
     let mut apps = BTreeSet::from([one.clone()]);
     let mut said = String::new();
     let create = |server: &Server, apps: &mut BTreeSet<String>| {
@@ -198,6 +207,7 @@ fn a_small_upload_on_a_full_disk_is_refused_for_the_disk_and_not_for_what_is_in_
     let app = server.create(Form::app("no-such-package-lithouse-42\n", HELLO));
     server.wait_for_status(&app, "failed");
     let bundle = || Form::default().file("bundle", "ok.zip", crate::releases::zip_of(&[("app.py", HELLO)]));
+    wait_until_nothing_is_in_the_making(&server);
     disk.fill();
     for path in ["/api/apps".to_owned(), format!("/api/apps/{app}/releases")] {
         for form in [bundle(), Form::app("six\n", HELLO)] {

@@ -2,13 +2,11 @@
 //! A server that knows many apps.
 
 use std::process::Command;
-use std::time::{Duration, Instant};
 
 use crate::server::Server;
 
+/// Made anew for each app, the route table alone would take longer than a test waits for its server.
 const MANY: usize = 1000;
-/// Times what it takes a debug build on a busy machine; made anew for each app, the route table alone took longer.
-const SOON: Duration = Duration::from_secs(60);
 
 /// Puts stopped apps into the data folder of a server that has ended.
 pub(super) fn put_stopped_apps(server: &Server, count: usize) {
@@ -33,10 +31,8 @@ fn a_thousand_stopped_apps_are_there_soon_after_a_start_each_with_its_route() {
     let mut server = Server::start_without_environments();
     assert!(server.stop().success());
     put_stopped_apps(&server, MANY);
-    let began = Instant::now();
     server.start_again();
     let apps = server.get("/api/apps").expect(200).json()["apps"].as_array().unwrap().clone();
-    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
     assert_eq!(apps.len(), MANY);
     assert!(apps.iter().all(|app| app["status"] == "stopped" && app["pid"].is_null()));
     for index in [0, MANY / 2, MANY - 1] {

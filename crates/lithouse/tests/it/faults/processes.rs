@@ -5,11 +5,11 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use lithouse_testkit::forge::{self, ZipEntry};
-use lithouse_testkit::wait_until_blocking;
+use lithouse_testkit::{put_program, wait_until_blocking};
 use serde_json::json;
 
 use super::leftovers::{check, check_at_rest, check_nothing_is_left};
@@ -217,7 +217,7 @@ fn twenty_kills_of_whatever_there_is_lose_no_app_and_leave_nothing() {
 }
 
 /// Answers as Streamlit does when it is well, and starts in no time.
-const QUICK: &str = r#"#!/usr/bin/env -S python3 -S
+pub(crate) const QUICK: &str = r#"#!/usr/bin/env -S python3 -S
 import socket
 listener = socket.socket(fileno=0)
 while True:
@@ -238,15 +238,7 @@ pub(crate) fn put_python(app: &Path, program: &str) {
     std::fs::create_dir_all(&bin).unwrap();
     // Whether it has Streamlit is its own affair.
     std::fs::write(app.join("venv/pyvenv.cfg"), "include-system-site-packages = true\n").unwrap();
-    // Written by another process: a child that a test beside this one forks would hold it open for writing, and then it does not run.
-    let mut write = Command::new("sh")
-        .args(["-c", "cat > \"$1\" && chmod 755 \"$1\"", "sh"])
-        .arg(bin.join("python"))
-        .stdin(Stdio::piped())
-        .spawn()
-        .unwrap();
-    write.stdin.take().unwrap().write_all(program.as_bytes()).unwrap();
-    assert!(write.wait().unwrap().success());
+    put_program(&bin.join("python"), program);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use lithouse_testkit::wait_until_blocking;
 
-use super::row::Plan;
+use super::row::{Plan, ports_of_its_own};
 use super::wheels::{EndlessBuild, TINY, index};
 use crate::form::Form;
 use crate::server::PATIENCE;
@@ -19,7 +19,7 @@ const MOST_MEMORY: u64 = 300 << 10;
 
 #[test]
 fn a_hundred_deploys_at_once_are_built_a_few_at_a_time_and_all_come_to_an_end() {
-    let plan = Plan::of("a-hundred-deploys", "port_range = \"22000-23999\"");
+    let plan = Plan::of("a-hundred-deploys", &ports_of_its_own(200));
     let index = index(&plan.server);
     let mut row = plan.begin_with(&index);
     let server = &row.server;

@@ -4,12 +4,14 @@
 
 use std::io::Write as _;
 
+use lithouse_testkit::wait_until_blocking;
 use serde_json::Value;
 
 use super::row::Plan;
 use super::wheels::{TINY, index};
 use crate::faults::disks::Disk;
 use crate::form::Form;
+use crate::server::PATIENCE;
 
 #[test]
 fn a_disk_that_becomes_full_during_a_build_fails_it_and_leaves_nothing_of_it() {
@@ -27,8 +29,9 @@ fn a_disk_that_becomes_full_during_a_build_fails_it_and_leaves_nothing_of_it() {
     failed["reason"] = format!("{said}`…`{}", file.split_once('`').map_or("", |(_, rest)| rest)).into();
     failed["reason_log"] = serde_json::json!([]);
     row.told("its app", &failed);
-    let environments = std::fs::read_dir(row.server.data().join("envs")).unwrap().flatten().filter(|entry| entry.path().is_dir());
-    assert_eq!(environments.count(), 1, "half an environment is left");
+    let environments =
+        || std::fs::read_dir(row.server.data().join("envs")).unwrap().flatten().filter(|entry| entry.path().is_dir()).count();
+    wait_until_blocking("half an environment is cleared away", PATIENCE, || environments() == 1);
     assert_eq!(row.server.get(&format!("/apps/{small}/")).expect(200).text(), "# small\n");
     row.when("there is room");
     disk.resize(64);
@@ -69,7 +72,8 @@ fn a_disk_that_becomes_full_while_a_bundle_is_unpacked_keeps_nothing_of_it() {
     row.answer("POST /api/apps", &refused);
     let apps = row.server.get("/api/apps").expect(200).json()["apps"].as_array().map(Vec::<Value>::len);
     assert_eq!(apps, Some(1), "half an app is left");
-    assert_eq!(std::fs::read_dir(row.server.data().join("tmp")).unwrap().count(), 0, "half an upload is left");
+    let uploads = || std::fs::read_dir(row.server.data().join("tmp")).unwrap().count();
+    wait_until_blocking("half an upload is cleared away", PATIENCE, || uploads() == 0);
     row.when("one that fits is sent");
     let app = row.server.create(bundle(4));
     row.server.wait_for_status(&app, "failed");

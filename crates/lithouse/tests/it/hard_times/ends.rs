@@ -35,7 +35,8 @@ fn pid_in(row: &Row, key: &str, file: &str) -> u32 {
 
 #[test]
 fn an_app_that_ignores_sigterm_is_killed_after_the_grace_with_all_that_it_started() {
-    let mut row = Plan::of("ignores-sigterm", SHORT_GRACE).app("stubborn", STUBBORN, "").begin();
+    // Long enough that it hears SIGTERM before, however busy the machine is.
+    let mut row = Plan::of("ignores-sigterm", "stop_grace = \"5s\"").app("stubborn", STUBBORN, "").begin();
     row.server.wait_for_status("stubborn", "running");
     let child = pid_in(&row, "stubborn", "child");
     row.lithouse(&["stop", "stubborn"]);

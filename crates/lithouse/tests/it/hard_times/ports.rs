@@ -3,28 +3,17 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::process::Stdio;
-use std::time::SystemTime;
 
-use lithouse_testkit::wait_until_blocking;
+use lithouse_testkit::{free_ports, wait_until_blocking};
 
 use super::row::{Plan, Row};
 use super::wheels::{EndlessBuild, TINY, index};
 use crate::form::Form;
 use crate::server::{HELLO, PATIENCE, STREAMLIT};
 
-/// Two neighbouring ports that nobody has, from where the system takes none for connections.
-fn two_ports() -> u16 {
-    wait_until_blocking("two ports are free", PATIENCE, || {
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_micros();
-        let first = 24_000 + u16::try_from(now % 4_000).unwrap() * 2;
-        let is_free = |port: u16| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-        (is_free(first) && is_free(first + 1)).then_some(first)
-    })
-}
-
 #[test]
 fn a_full_range_of_ports_is_told_with_the_setting_to_change_and_freed_ports_are_used_again() {
-    let first = two_ports();
+    let first = free_ports(2);
     let plan = Plan::of("full-range", &format!("port_range = \"{first}-{}\"", first + 1));
     // The neighbour has its port before there are others.
     let mut row = plan.begin();
@@ -58,7 +47,7 @@ fn a_full_range_of_ports_is_told_with_the_setting_to_change_and_freed_ports_are_
 
 #[test]
 fn an_app_that_never_ran_keeps_no_port_once_it_has_failed_or_is_stopped() {
-    let first = two_ports();
+    let first = free_ports(2);
     // One for the neighbour, and one for all others.
     let plan = Plan::of("ports-of-failed", &format!("port_range = \"{first}-{}\"", first + 1));
     let index = index(&plan.server);
@@ -103,7 +92,7 @@ fn an_app_that_never_ran_keeps_no_port_once_it_has_failed_or_is_stopped() {
 
 #[test]
 fn a_new_release_that_finds_no_port_fails_and_the_old_one_serves_on() {
-    let first = two_ports();
+    let first = free_ports(2);
     let plan = Plan::of("full-range-release", &format!("port_range = \"{first}-{}\"", first + 1));
     let index = index(&plan.server);
     let mut row = plan.begin_with(&index);
@@ -122,7 +111,7 @@ fn a_new_release_that_finds_no_port_fails_and_the_old_one_serves_on() {
 
 #[test]
 fn a_port_of_the_range_that_a_stranger_has_is_passed_over() {
-    let first = two_ports();
+    let first = free_ports(2);
     let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, first)).unwrap();
     let row = Plan::of("stranger-in-range", &format!("port_range = \"{first}-{}\"", first + 1)).begin();
     assert_eq!(row.server.app("neighbour")["port"], first + 1);

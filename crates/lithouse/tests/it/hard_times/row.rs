@@ -7,12 +7,12 @@ use std::io::{Read, Write as _};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Output;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use lithouse_testkit::wait_until_blocking;
+use lithouse_testkit::{free_ports, wait_until_blocking};
 use serde_json::Value;
 
 use super::told::Told;
@@ -55,11 +55,9 @@ pub(super) struct Plan {
 }
 
 /// A range that no other row has: an app that opens its port by itself, or never, would meet the apps of another server there.
-fn ports_of_its_own() -> String {
-    static ROWS: AtomicU32 = AtomicU32::new(0);
-    let row = std::process::id().wrapping_mul(61).wrapping_add(ROWS.fetch_add(1, Ordering::Relaxed)) % 490;
-    let first = 10_000 + row * 20;
-    format!("port_range = \"{first}-{}\"", first + 19)
+pub(super) fn ports_of_its_own(count: u16) -> String {
+    let first = free_ports(count);
+    format!("port_range = \"{first}-{}\"", first + count - 1)
 }
 
 impl Plan {
@@ -72,7 +70,7 @@ impl Plan {
     pub(super) fn with(name: &'static str, hosting: &str, server: Server) -> Self {
         let mut plan = Self { name, server, hosting: hosting.to_owned(), apps: String::new() };
         if !hosting.contains("port_range") {
-            plan.set(&ports_of_its_own());
+            plan.set(&ports_of_its_own(20));
         }
         plan.app("neighbour", NEIGHBOUR, "")
     }
@@ -149,6 +147,16 @@ impl Row {
 
     pub(super) fn folder(&self, key: &str) -> PathBuf {
         self.server.folder().join(format!("of-{key}"))
+    }
+
+    /// Another server takes the place of this one, with a further line in the table `[hosting]`.
+    pub(super) fn come_back_with(&mut self, line: &str) {
+        self.without = self.without.replacen("[hosting]\n", &format!("[hosting]\n{line}\n"), 1);
+        std::fs::write(self.server.folder().join("lithouse.toml"), &self.without).unwrap();
+        self.rest();
+        self.server.kill();
+        self.server.start_again();
+        self.visit();
     }
 
     /// Adds apps that do what the neighbour does to the configuration, and lets the server take them.

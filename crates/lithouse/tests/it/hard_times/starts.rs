@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::row::{Plan, Row};
-use crate::faults::processes::put_quick_python;
+use crate::faults::processes::{QUICK, put_python};
 use crate::form::Form;
 use crate::server::{HELLO, STREAMLIT, is_alive};
 
@@ -85,10 +85,7 @@ fn a_health_path_with_the_wrong_words_is_no_health() {
     let folder = plan.server.folder().join("apps/sick");
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("app.py"), HELLO).unwrap();
-    put_quick_python(&folder);
-    let python = folder.join("venv/bin/python");
-    let text = std::fs::read_to_string(&python).unwrap().replace("\\r\\n\\r\\nok", "\\r\\n\\r\\nno");
-    std::fs::write(&python, text).unwrap();
+    put_python(&folder, &QUICK.replace("\\r\\n\\r\\nok", "\\r\\n\\r\\nno"));
     let mut row = plan.begin();
     row.wait_for_line("sick", "sys | the app was");
     row.app("sick", "failed");
@@ -98,9 +95,11 @@ fn a_health_path_with_the_wrong_words_is_no_health() {
 
 #[test]
 fn a_release_that_never_becomes_healthy_changes_nothing_for_visitors() {
-    let mut row = Plan::of("release-never-healthy", "start_timeout = \"8s\"\nstop_grace = \"2s\"").begin();
+    let mut row = Plan::of("release-never-healthy", "stop_grace = \"2s\"").begin();
     crate::store_of_envs::link_into(&row.server.data());
     let app = row.server.running_app(HELLO);
+    // The first release may have taken longer.
+    row.come_back_with("start_timeout = \"8s\"");
     let before = row.server.app(&app);
     let state = row.server.data().join("apps").join(&app).join("state");
     std::fs::write(
