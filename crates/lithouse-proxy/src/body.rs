@@ -7,11 +7,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use lithouse_core::route::Usage;
+use tokio::time::Sleep;
 
 use crate::upstream::carrier::Carrier;
 
@@ -118,6 +120,21 @@ struct Sent {
     incoming: Incoming,
     done: Arc<AtomicBool>,
     usage: Arc<Usage>,
+    /// How long the next piece is waited for.
+    patience: Duration,
+    /// Until when, while it is.
+    waiting: Option<Pin<Box<Sleep>>>,
+}
+
+/// Why a request's body ended early.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BodyError {
+    /// The client closed the connection, or what it sent is not understood.
+    #[error("the client's request ended early")]
+    Broken(#[source] hyper::Error),
+    /// Nothing came for too long.
+    #[error("nothing of the request's body came for {0:?}")]
+    Stalled(Duration),
 }
 
 /// Tells whether a request's body has been taken to its end.
@@ -136,11 +153,11 @@ impl RequestBody {
     }
 
     /// Wraps what the client sends; most requests have nothing and cost nothing.
-    pub(crate) fn of_client(incoming: Incoming, usage: &Arc<Usage>) -> Self {
+    pub(crate) fn of_client(incoming: Incoming, usage: &Arc<Usage>, patience: Duration) -> Self {
         if incoming.is_end_stream() {
             return Self(None);
         }
-        Self(Some(Sent { incoming, done: Arc::default(), usage: Arc::clone(usage) }))
+        Self(Some(Sent { incoming, done: Arc::default(), usage: Arc::clone(usage), patience, waiting: None }))
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -154,20 +171,29 @@ impl RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = BodyError;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(Sent { incoming, done, usage }) = &mut self.0 else { return Poll::Ready(None) };
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let Some(Sent { incoming, done, usage, patience, waiting }) = &mut self.0 else { return Poll::Ready(None) };
         let frame = Pin::new(&mut *incoming).poll_frame(context);
         if let Poll::Ready(Some(Ok(frame))) = &frame {
             usage.note_received(frame.data_ref().map_or(0, Bytes::len));
+        }
+        if frame.is_ready() {
+            *waiting = None;
+        } else {
+            // It counts only while the app would take more.
+            let until = waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(*patience)));
+            if until.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Some(Err(BodyError::Stalled(*patience))));
+            }
         }
         if let Poll::Ready(None | Some(Err(_))) = frame {
             done.store(true, Ordering::Release);
         } else if frame.is_ready() && incoming.is_end_stream() {
             done.store(true, Ordering::Release);
         }
-        frame
+        frame.map_err(BodyError::Broken)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -47,6 +47,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// How long an app may take to begin its answer; for ever by default, since scripts may be slow.
     pub response_header_timeout: Option<Duration>,
+    /// How long a piece of a request's body is waited for.
+    pub request_body_timeout: Duration,
     /// How long a request waits for an app that opens its port by itself and has not done so yet.
     pub opening_patience: Duration,
     /// How many connections to one app wait for further requests.
@@ -60,6 +62,7 @@ impl Default for Options {
         Self {
             connect_timeout: Duration::from_secs(5),
             response_header_timeout: None,
+            request_body_timeout: Duration::from_secs(60),
             opening_patience: Duration::from_secs(10),
             idle_per_app: 256,
             idle_timeout: Duration::from_secs(30),
@@ -157,7 +160,7 @@ impl Proxy {
         let host = host(&mut parts, context);
         let prefix = path::prefix_of(&route.path_name);
         request::prepare(&mut parts.headers, context, &prefix, protocol.as_ref());
-        let body = RequestBody::of_client(body, &route.usage);
+        let body = RequestBody::of_client(body, &route.usage, self.0.options.request_body_timeout);
         let progress = body.progress();
         let Ok(sent) = outgoing(parts, body, &route.path_name, knows) else {
             return Refusal::NoSuchApp { name: &route.path_name }.response(wants_page, request_id);
@@ -339,8 +342,14 @@ fn refusal_of<'a>(error: &ExchangeError, route: &'a AppRoute) -> Refusal<'a> {
         ExchangeError::NotSent(_) | ExchangeError::Cut(_) | ExchangeError::ClientGone(_) => Refusal::NoAnswer { title, name },
         ExchangeError::Garbage(_) => Refusal::BadAnswer { title, name },
         ExchangeError::TimedOut(_) => Refusal::TimedOut { title, name },
+        ExchangeError::Stalled(_) => Refusal::Stalled,
     };
-    tracing::warn!(app.id = %route.app, code = refusal.code(), error = error as &dyn Error, "an app gave no answer");
+    if let ExchangeError::Stalled(_) = error {
+        // It is the client's doing, and anybody's who likes to fill a log.
+        tracing::debug!(app.id = %route.app, error = error as &dyn Error, "a request did not come to its end");
+    } else {
+        tracing::warn!(app.id = %route.app, code = refusal.code(), error = error as &dyn Error, "an app gave no answer");
+    }
     refusal
 }
 

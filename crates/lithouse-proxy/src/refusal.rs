@@ -37,6 +37,8 @@ pub(crate) enum Refusal<'a> {
     NoAnswer { title: &'a str, name: &'a str },
     /// It took too long.
     TimedOut { title: &'a str, name: &'a str },
+    /// The client sends nothing more of the request's body.
+    Stalled,
     /// The request's body is coded in a way that would be lost on the way.
     CodedBody,
 }
@@ -66,6 +68,7 @@ impl Refusal<'_> {
             Self::NotRunning { .. } | Self::NotListening { .. } | Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable { .. } | Self::BadAnswer { .. } | Self::NoAnswer { .. } => StatusCode::BAD_GATEWAY,
             Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::Stalled => StatusCode::REQUEST_TIMEOUT,
             Self::CodedBody => StatusCode::NOT_IMPLEMENTED,
         }
     }
@@ -81,6 +84,7 @@ impl Refusal<'_> {
             Self::BadAnswer { .. } => "app_bad_answer",
             Self::NoAnswer { .. } => "app_no_answer",
             Self::TimedOut { .. } => "app_timed_out",
+            Self::Stalled => "request_stalled",
             Self::CodedBody => "coded_body",
         }
     }
@@ -108,6 +112,9 @@ impl Refusal<'_> {
             Self::BadAnswer { title, .. } => of(title, "answered with something that is not HTTP"),
             Self::NoAnswer { title, .. } => of(title, "closed the connection without an answer"),
             Self::TimedOut { title, .. } => of(title, "took too long to answer"),
+            Self::Stalled => {
+                ("This request did not come to its end".to_owned(), "nothing more of the request's body came".to_owned())
+            }
             Self::CodedBody => (
                 "This request is not understood".to_owned(),
                 "the request uses a transfer coding other than `chunked`".to_owned(),
@@ -131,6 +138,7 @@ impl Refusal<'_> {
             },
             Self::BadAnswer { name, .. } | Self::NoAnswer { name, .. } | Self::TimedOut { name, .. } => log(name),
             Self::Unreachable { .. } => Some("the server's own log tells more".into()),
+            Self::Stalled => Some("send it again, without long pauses".into()),
             Self::CodedBody => Some("send the body with `Content-Length`, or with `Transfer-Encoding: chunked` alone".into()),
             Self::NotListening { .. } | Self::Busy { .. } => None,
         }
@@ -147,6 +155,7 @@ impl Refusal<'_> {
             | Self::BadAnswer { .. }
             | Self::NoAnswer { .. }
             | Self::TimedOut { .. }
+            | Self::Stalled
             | Self::CodedBody => false,
         }
     }

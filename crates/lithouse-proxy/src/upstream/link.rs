@@ -18,7 +18,7 @@ use hyper::client::conn::http1::{self, Connection, SendRequest};
 use hyper_util::rt::TokioIo;
 
 use super::socket::Socket;
-use crate::body::RequestBody;
+use crate::body::{BodyError, RequestBody};
 
 /// How much of an answer may wait in memory for a client that reads slowly; its head has to fit too.
 const BUFFER: usize = 128 * 1024;
@@ -38,6 +38,9 @@ pub(crate) enum ExchangeError {
     /// The client stopped in the middle of its body.
     #[error("the client's request ended early")]
     ClientGone(#[source] hyper::Error),
+    /// The client sent nothing more of its body.
+    #[error("the client's request does not come to its end")]
+    Stalled(#[source] hyper::Error),
     /// The head of the answer took too long.
     #[error("the app gave no answer within {0:?}")]
     TimedOut(Duration),
@@ -139,7 +142,10 @@ fn drive(connection: &mut Option<Connection<TokioIo<Socket>, RequestBody>>, ende
 
 fn sort(error: hyper::Error) -> ExchangeError {
     let io = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>());
-    if error.is_user() {
+    let of_body = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<BodyError>());
+    if let Some(BodyError::Stalled(_)) = of_body {
+        ExchangeError::Stalled(error)
+    } else if error.is_user() {
         ExchangeError::ClientGone(error)
     } else if io.is_some() || error.is_incomplete_message() || error.is_closed() || error.is_canceled() {
         ExchangeError::Cut(error)

@@ -111,6 +111,22 @@ async fn an_app_that_never_answers_times_out_where_that_is_configured() {
 }
 
 #[tokio::test]
+async fn a_client_that_sends_nothing_more_of_its_body_is_told_so_and_the_app_is_let_go() {
+    let app = Upstream::raw(|mut stream, _| async move {
+        read_head(&mut stream).await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await.map(drop)
+    })
+    .await
+    .unwrap();
+    let options = Options { request_body_timeout: Duration::from_millis(200), ..Options::default() };
+    let lithouse = Lithouse::start(up(app.address()), options, unix_ms, |_| {}).await;
+    let head = "POST /apps/sales/ HTTP/1.1\r\nHost: lit.example\r\nContent-Length: 100\r\n\r\nsome of it";
+    let (answer, _) = rest_of(lithouse.raw(head).await).await;
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    assert!(answer.contains("\"code\":\"request_stalled\""), "{answer}");
+}
+
+#[tokio::test]
 async fn a_connection_that_the_app_has_closed_meanwhile_is_not_used() {
     // Each connection is good for one request, which the app does not say.
     let app = Upstream::saying_once(OK).await.unwrap();
