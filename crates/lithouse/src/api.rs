@@ -11,6 +11,7 @@ pub(crate) mod health;
 mod log;
 mod metrics;
 pub(crate) mod problem;
+mod query;
 mod refresh;
 mod release;
 mod server;
@@ -130,7 +131,9 @@ impl FromRequestParts<Site> for Base {
 /// Every route but `/apps/`, which is the proxy's.
 pub(crate) fn router(site: Site) -> Router {
     let (router, document) = documented().split_for_parts();
+    let bare = query::Bare::of(&document);
     router
+        .route_layer(axum::middleware::from_fn(move |request, next| bare.clone().check(request, next)))
         .merge(docs::router(&document::finish(document)))
         .merge(portal::router())
         .fallback(no_such_path)

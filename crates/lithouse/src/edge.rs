@@ -6,6 +6,7 @@ mod access;
 mod hold;
 mod lingering;
 mod peer;
+mod unread;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use std::time::Instant;
 
 use axum::Router;
 use axum::response::IntoResponse;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use hyper::body::{Body as _, Incoming};
 use lithouse_engine::shared::random_bytes;
 use lithouse_proxy::client::{ClientContext, Scheme};
 use lithouse_proxy::guard::{ServedHosts, host_is_served, host_of, origin_is_foreign};
@@ -30,6 +31,7 @@ use crate::metrics::{Handler, RequestCounts};
 pub(crate) use access::AccessLog;
 pub(crate) use hold::{Held, Hold};
 use lingering::Lingering;
+pub(crate) use peer::has_left;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PLATFORM_PATH: &str = "/apps/";
@@ -61,6 +63,17 @@ pub(crate) enum Door {
     },
     /// The control socket, which only its owner can open.
     Control,
+}
+
+/// Whether there is room for a request where there are too many of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// There is.
+    Enough,
+    /// For this one. The connection ends with its answer.
+    ForOne,
+    /// There is none.
+    None,
 }
 
 /// Everything that is behind the doors.
@@ -98,13 +111,13 @@ impl Connection {
     }
 
     /// Answers one request.
-    pub(crate) async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+    pub(crate) async fn answer(&self, request: Request<Incoming>, room: Room) -> Response<Body> {
         let id = request_id();
         let span = logging::span_of_request(&id);
-        self.answer_as(request, id).instrument(span).await
+        self.answer_as(request, room, id).instrument(span).await
     }
 
-    async fn answer_as(&self, mut request: Request<Incoming>, id: String) -> Response<Body> {
+    async fn answer_as(&self, mut request: Request<Incoming>, room: Room, id: String) -> Response<Body> {
         let began = Instant::now();
         let line = self.edge.access.line(&request, self.door);
         let handler = Handler::of(request.uri().path());
@@ -120,11 +133,13 @@ impl Connection {
             request.extensions_mut().insert(Stranger);
             None
         });
+        let refusal = refusal.or_else(|| (room == Room::None).then(no_room));
         let mut response = match refusal {
             Some(problem) => {
                 let (head, body) = request.into_parts();
+                let is_for_person = problem.is_for_people() && page::is_wanted(&head.headers);
                 drop(Lingering::of(body, &head.headers));
-                problem.render(&id)
+                if is_for_person { problem.page() } else { problem.render(&id) }
             }
             None => self.pass(request, &id).await,
         };
@@ -133,8 +148,9 @@ impl Connection {
         {
             response.headers_mut().insert(REQUEST_ID, value);
         }
-        if self.edge.hold.has_moved() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            // The next request of this client is the successor's.
+        let is_last = self.edge.hold.has_moved() || room != Room::Enough;
+        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+            // The next request of this client is the successor's, or waits for a place with all others.
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         let took = began.elapsed();
@@ -199,7 +215,7 @@ impl Connection {
         if let Some(problem) = response.extensions_mut().remove::<Problem>() {
             // The router alone knows which methods a path has.
             let allow = response.headers_mut().remove(header::ALLOW);
-            response = if is_for_person && problem.is_of_an_address() { problem.page() } else { problem.render(id) };
+            response = if is_for_person && problem.is_for_people() { problem.page() } else { problem.render(id) };
             response.headers_mut().extend(allow.map(|methods| (header::ALLOW, methods)));
         }
         harden(response.headers_mut());
@@ -232,6 +248,20 @@ impl Connection {
             () = self.edge.hold.hurry() => Err(restarting()),
         }
     }
+}
+
+/// Whether a request is quickly answered by its nature, so that it needs no place among others.
+pub(crate) fn is_short(request: &Request<Incoming>) -> bool {
+    let path = request.uri().path();
+    let is_read = matches!(*request.method(), Method::GET | Method::HEAD) && request.body().is_end_stream();
+    is_read && !path.starts_with(PLATFORM_PATH) && !path.contains("/files/") && !path.ends_with("/logs")
+}
+
+fn no_room() -> Problem {
+    let detail = "as many requests are under way as the limit on open files allows";
+    Problem::new(Code::TooManyRequests, detail)
+        .hint("ask again after `Retry-After`; whoever runs the server can raise the limit (`LimitNOFILE` of a unit)")
+        .retry_after(2)
 }
 
 /// What every answer of our own carries.

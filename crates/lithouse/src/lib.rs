@@ -17,6 +17,8 @@ mod logging;
 mod metrics;
 mod plain;
 mod portal;
+#[cfg(test)]
+mod reference;
 mod refresh;
 mod serve;
 mod server;

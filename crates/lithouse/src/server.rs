@@ -2,6 +2,7 @@
 //! Accepts connections and serves HTTP on them. Listeners and the shutdown come from outside.
 
 mod crowd;
+mod stream;
 
 use std::convert::Infallible;
 use std::io;
@@ -17,8 +18,9 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::edge::{Connection, Door, Edge};
-use crowd::{Crowd, Guest, Placed};
+use crate::edge::{Connection, Door, Edge, Room, is_short};
+use crowd::{Crowd, Guest};
+use stream::{Refuse, Stream};
 
 /// How long a client may take to send the head of a request.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -68,22 +70,27 @@ async fn serve_listener(edge: &Arc<Edge>, listener: &TcpListener, stop: &Stop, t
             // Nobody comes after this one.
             () = stop.accepting.cancelled() => None,
         };
-        let guest = place.as_ref().map(|place| Arc::clone(&place.guest)).unwrap_or_default();
-        let stream = TokioIo::new(Placed { stream, _place: place });
-        let serving = serve(edge, stream, Door::Tcp { peer, local }, Arc::clone(&guest), &stop.serving);
+        let door = Door::Tcp { peer, local };
+        let mut stream = Stream::new(stream, place, refusing(edge, door));
+        let guest = Arc::clone(stream.guest());
+        let io = TokioIo::new(stream.clone());
+        let serving = serve(edge, io, door, Some((Arc::clone(&crowd), Arc::clone(&guest))), &stop.serving);
         tasks.spawn(async move {
-            let mut serving = std::pin::pin!(serving);
             tokio::select! {
-                () = serving.as_mut() => {}
-                () = guest.is_to_leave() => {
-                    if guest.is_asking() {
-                        // It has asked in this very moment.
-                        serving.await;
-                    }
-                }
+                () = serving => {}
+                () = guest.is_to_leave() => {}
+                () = guest.overstays() => {}
+                () = stream.is_left(peer, local) => {}
             }
+            stream.linger().await;
         });
     }
+}
+
+/// Answers what comes through this door and is no request.
+fn refusing(edge: &Arc<Edge>, door: Door) -> Refuse {
+    let edge = Arc::clone(edge);
+    Arc::new(move |status| edge.answer_to_no_request(status, door))
 }
 
 async fn serve_control(edge: &Arc<Edge>, control: &UnixListener, stop: &Stop, tasks: &TaskTracker) {
@@ -95,7 +102,7 @@ async fn serve_control(edge: &Arc<Edge>, control: &UnixListener, stop: &Stop, ta
             accepted = control.accept() => accepted,
         };
         if let Some((stream, _)) = refusals.look(accepted).await {
-            tasks.spawn(serve(edge, TokioIo::new(stream), Door::Control, Arc::default(), &stop.serving));
+            tasks.spawn(serve(edge, TokioIo::new(stream), Door::Control, None, &stop.serving));
         }
     }
 }
@@ -129,7 +136,7 @@ fn serve<S>(
     edge: &Arc<Edge>,
     stream: TokioIo<S>,
     door: Door,
-    guest: Arc<Guest>,
+    crowd: Option<(Arc<Crowd>, Arc<Guest>)>,
     stop: &CancellationToken,
 ) -> impl Future<Output = ()> + Send + 'static
 where
@@ -138,13 +145,31 @@ where
     let (edge, stop) = (Arc::clone(edge), stop.clone());
     async move {
         let connection = Arc::new(Connection::new(edge, door).await);
+        // At the control socket, where nobody counts, a client that ends its side has gone: it is the command line.
+        let may_half_close = crowd.is_some();
         let service = service_fn(move |request| {
-            let (connection, asking) = (Arc::clone(&connection), guest.asks());
-            async move { Ok::<_, Infallible>(asking.until_sent(connection.answer(request).await)) }
+            let (connection, crowd) = (Arc::clone(&connection), crowd.clone());
+            let asking = crowd.as_ref().map(|(_, guest)| guest.asks());
+            async move {
+                let room =
+                    match &crowd {
+                        Some((crowd, guest)) if guest.is_besides() && !is_short(&request) => {
+                            if Box::pin(crowd.seat(guest)).await { Room::Enough } else { Room::None }
+                        }
+                        Some((_, guest)) if guest.is_besides() => Room::ForOne,
+                        Some(_) | None => Room::Enough,
+                    };
+                let answer = connection.answer(request, room).await;
+                Ok::<_, Infallible>(match asking {
+                    Some(asking) => asking.until_sent(answer),
+                    None => answer,
+                })
+            }
         });
         let serving = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
+            .half_close(may_half_close)
             .serve_connection(stream, service)
             .with_upgrades();
         let mut serving = std::pin::pin!(serving);

@@ -5,7 +5,7 @@ mod code;
 mod snippets;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lithouse_engine::app::{AskError, Naming};
 use lithouse_engine::engine::{EngineError, FilesError};
 use lithouse_engine::environment::RequirementsError;
@@ -69,8 +69,8 @@ impl Problem {
     }
 
     /// Whether people come here by an address that they were given or typed, rather than by a program.
-    pub(crate) fn is_of_an_address(&self) -> bool {
-        self.code == Code::NoSuchPath
+    pub(crate) fn is_for_people(&self) -> bool {
+        matches!(self.code, Code::NoSuchPath | Code::TooManyRequests)
     }
 
     /// The answer as a page.
@@ -89,25 +89,43 @@ impl Problem {
             (header::VARY, HeaderValue::from_static("accept")),
             (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY)),
         ];
-        (status, headers, page.html()).into_response()
+        let mut response = (status, headers, page.html()).into_response();
+        self.set_retry_after(response.headers_mut());
+        response
     }
 
     /// The answer.
     pub(crate) fn render(&self, request_id: &str) -> Response {
-        let status = self.code.status();
+        let mut response = (self.status(), self.text(request_id)).into_response();
+        self.set_headers(response.headers_mut());
+        response
+    }
+
+    /// The status of the answer.
+    pub(crate) fn status(&self) -> StatusCode {
+        self.code.status()
+    }
+
+    /// The body of the answer.
+    pub(crate) fn text(&self, request_id: &str) -> String {
         // A structure of texts and numbers always serialises.
-        let body = serde_json::to_string_pretty(&self.document(request_id)).unwrap_or_default() + "\n";
-        let mut response = (status, body).into_response();
-        let headers = response.headers_mut();
+        serde_json::to_string_pretty(&self.document(request_id)).unwrap_or_default() + "\n"
+    }
+
+    /// The headers of the answer.
+    pub(crate) fn set_headers(&self, headers: &mut HeaderMap) {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if status == StatusCode::UNAUTHORIZED {
+        if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"Lithouse\", charset=\"UTF-8\""));
         }
+        self.set_retry_after(headers);
+    }
+
+    fn set_retry_after(&self, headers: &mut HeaderMap) {
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response
     }
 }
 

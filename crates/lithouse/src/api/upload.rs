@@ -6,7 +6,7 @@ mod schema;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError};
@@ -28,6 +28,9 @@ const LARGEST_SCRIPT: u64 = 16 << 20;
 const LARGEST_BUNDLE: u64 = 1 << 30;
 /// A body of which nothing comes for so long is given up: its client has gone, or means no good.
 const STALLED: Duration = Duration::from_secs(60);
+/// Waiting for a body may take so long in all, and a second more for each so many bytes that came of it.
+const AT_FIRST: Duration = Duration::from_secs(60);
+const LEAST_A_SECOND: u64 = 1 << 10;
 
 /// What is uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,14 +80,15 @@ pub(super) async fn receive_into(folder: PathBuf, mut form: Form, purpose: Purpo
     tokio::fs::create_dir_all(&files).await.map_err(|error| disk(&error, &error))?;
     let mut upload = Upload { folder, files, key: None, name: None, description: None };
     let mut seen: Vec<String> = Vec::new();
-    while let Some(field) = arriving(Code::BrokenMultipart, form.next_field()).await?.map_err(|error| broken(&error))? {
+    let mut pace = Pace::default();
+    while let Some(field) = pace.arriving(Code::BrokenMultipart, form.next_field()).await?.map_err(|error| broken(&error))? {
         let Some(name) = field.name().map(str::to_owned) else {
             return Err(Problem::new(Code::UnknownField, "a part of the form has no name").hint(known_fields(purpose)));
         };
         if seen.contains(&name) {
             return Err(Problem::new(Code::DuplicateField, format!("the field `{name}` is there twice")).hint("send it once"));
         }
-        receive_field(&mut upload, &name, field, purpose).await?;
+        receive_field(&mut upload, &name, field, purpose, &mut pace).await?;
         seen.push(name);
     }
     let has = |name: &str| seen.iter().any(|seen| seen == name);
@@ -105,24 +109,30 @@ fn missing(field: &str, example: &str) -> Problem {
     Problem::new(Code::MissingField, format!("the field `{field}` is missing")).hint(format!("add `-F {example}`"))
 }
 
-async fn receive_field(upload: &mut Upload, name: &str, field: Field<'_>, purpose: Purpose) -> Result<(), Problem> {
+async fn receive_field(
+    upload: &mut Upload,
+    name: &str,
+    field: Field<'_>,
+    purpose: Purpose,
+    pace: &mut Pace,
+) -> Result<(), Problem> {
     match (name, purpose) {
-        ("requirements", _) => save_file(field, &upload.files.join("requirements.txt"), LARGEST_REQUIREMENTS, true).await,
-        ("app", _) => save_file(field, &upload.files.join("app.py"), LARGEST_SCRIPT, false).await,
-        ("bundle", _) => save_file(field, &upload.folder.join("bundle"), LARGEST_BUNDLE, false).await,
+        ("requirements", _) => save_file(field, &upload.files.join("requirements.txt"), LARGEST_REQUIREMENTS, true, pace).await,
+        ("app", _) => save_file(field, &upload.files.join("app.py"), LARGEST_SCRIPT, false, pace).await,
+        ("bundle", _) => save_file(field, &upload.folder.join("bundle"), LARGEST_BUNDLE, false, pace).await,
         ("key", Purpose::NewApp) => {
-            let key = text(field).await?;
+            let key = text(field, pace).await?;
             upload.key = Some(key.parse().map_err(|error| Problem::new(Code::InvalidKey, format!("{error}")))?);
             Ok(())
         }
         ("name", Purpose::NewApp) => {
-            let name = text(field).await?;
+            let name = text(field, pace).await?;
             check_name(&name)?;
             upload.name = Some(name);
             Ok(())
         }
         ("description", Purpose::NewApp) => {
-            let description = text(field).await?;
+            let description = text(field, pace).await?;
             check_description(&description)?;
             upload.description = Some(description);
             Ok(())
@@ -156,11 +166,12 @@ pub(super) fn check_description(description: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn text(mut field: Field<'_>) -> Result<String, Problem> {
+async fn text(mut field: Field<'_>, pace: &mut Pace) -> Result<String, Problem> {
     const LONGEST: usize = 4 * LONGEST_DESCRIPTION;
     let name = field.name().unwrap_or_default().to_owned();
     let mut bytes = Vec::new();
-    while let Some(chunk) = arriving(Code::BrokenMultipart, field.chunk()).await?.map_err(|error| broken(&error))? {
+    while let Some(chunk) = pace.arriving(Code::BrokenMultipart, field.chunk()).await?.map_err(|error| broken(&error))? {
+        pace.note(chunk.len());
         bytes.extend_from_slice(&chunk);
         if bytes.len() > LONGEST {
             return Err(Problem::new(Code::TooLarge, format!("`{name}` is larger than {LONGEST} bytes")));
@@ -169,11 +180,11 @@ async fn text(mut field: Field<'_>) -> Result<String, Problem> {
     String::from_utf8(bytes).map_err(|_| Problem::new(Code::BrokenMultipart, format!("the field `{name}` is not UTF-8 text")))
 }
 
-async fn save_file(field: Field<'_>, path: &Path, limit: u64, may_be_empty: bool) -> Result<(), Problem> {
+async fn save_file(field: Field<'_>, path: &Path, limit: u64, may_be_empty: bool, pace: &mut Pace) -> Result<(), Problem> {
     let name = field.name().unwrap_or_default().to_owned();
     let has_name = field.file_name().is_some();
     let what = format!("`{name}`");
-    let size = save(field, path, limit, &what, Code::BrokenMultipart, |error: &MultipartError| broken(error)).await?;
+    let size = save(field, path, limit, &what, (Code::BrokenMultipart, pace), |error: &MultipartError| broken(error)).await?;
     if size == 0 && !may_be_empty {
         return Err(Problem::new(Code::EmptyFile, format!("the file in `{name}` is empty")));
     }
@@ -203,7 +214,8 @@ async fn mistaken_name(path: &Path, size: u64) -> Option<String> {
 /// Streams a whole request body into a new file.
 pub(super) async fn save_body(body: Body, path: &Path, limit: u64) -> Result<(), Problem> {
     let cut = |_: &axum::Error| Problem::new(Code::BrokenBody, "the body ended before it was complete");
-    save(body.into_data_stream(), path, limit, "the body", Code::BrokenBody, cut).await.map(|_| ())
+    let mut pace = Pace::default();
+    save(body.into_data_stream(), path, limit, "the body", (Code::BrokenBody, &mut pace), cut).await.map(|_| ())
 }
 
 async fn save<E>(
@@ -211,13 +223,14 @@ async fn save<E>(
     path: &Path,
     limit: u64,
     name: &str,
-    code: Code,
+    (code, pace): (Code, &mut Pace),
     broken: impl Fn(&E) -> Problem,
 ) -> Result<u64, Problem> {
     let mut file = tokio::fs::File::create_new(path).await.map_err(|error| disk(&error, &error))?;
     let mut size = 0;
-    while let Some(chunk) = arriving(code, chunks.next()).await? {
+    while let Some(chunk) = pace.arriving(code, chunks.next()).await? {
         let chunk = chunk.map_err(|error| broken(&error))?;
+        pace.note(chunk.len());
         size += chunk.len() as u64;
         if size > limit {
             return Err(too_large(name, limit));
@@ -231,9 +244,36 @@ async fn save<E>(
     Ok(size)
 }
 
-/// What comes next of a body, unless nothing comes for too long.
-async fn arriving<T>(code: Code, next: impl Future<Output = T>) -> Result<T, Problem> {
-    arriving_within(STALLED, code, next).await
+/// How a body comes. Only the time counts in which it is waited for, and not that in which it is written to the disk.
+#[derive(Debug, Default)]
+struct Pace {
+    waited: Duration,
+    came: u64,
+}
+
+impl Pace {
+    /// Something came.
+    fn note(&mut self, bytes: usize) {
+        self.came += bytes as u64;
+    }
+
+    /// How long the next piece may be waited for.
+    fn patience(&self) -> Duration {
+        (AT_FIRST + Duration::from_secs(self.came / LEAST_A_SECOND)).saturating_sub(self.waited).min(STALLED)
+    }
+
+    /// What comes next of a body, unless nothing comes for too long, or too little in all.
+    async fn arriving<T>(&mut self, code: Code, next: impl Future<Output = T>) -> Result<T, Problem> {
+        let (began, patience) = (Instant::now(), self.patience());
+        let arrived = arriving_within(patience, code, next).await;
+        self.waited += began.elapsed();
+        arrived.map_err(|problem| if patience < STALLED { too_slow(code) } else { problem })
+    }
+}
+
+fn too_slow(code: Code) -> Problem {
+    let detail = format!("less than {LEAST_A_SECOND} bytes of the body came in a second, for more than {} s", AT_FIRST.as_secs());
+    Problem::new(code, detail).hint("send it again over a faster connection, or in smaller requests")
 }
 
 async fn arriving_within<T>(time: Duration, code: Code, next: impl Future<Output = T>) -> Result<T, Problem> {
@@ -297,9 +337,23 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_of_which_nothing_comes_any_more_is_given_up() {
-        assert_eq!(arriving(Code::BrokenBody, std::future::ready(7)).await.unwrap(), 7);
+        assert_eq!(Pace::default().arriving(Code::BrokenBody, std::future::ready(7)).await.unwrap(), 7);
         let problem =
             arriving_within(Duration::from_millis(20), Code::BrokenBody, std::future::pending::<()>()).await.unwrap_err();
         assert!(format!("{problem:?}").contains("nothing of the body came for 0.02 s"), "{problem:?}");
+    }
+
+    #[tokio::test]
+    async fn a_body_that_creeps_is_given_up_and_one_that_comes_at_a_modems_pace_is_not() {
+        // A byte a second.
+        let mut pace = Pace { waited: Duration::from_secs(59), came: 59 };
+        assert_eq!(pace.patience(), Duration::from_secs(1));
+        pace = Pace { waited: Duration::from_millis(59_980), came: 60 };
+        let problem = pace.arriving(Code::BrokenBody, std::future::pending::<()>()).await.unwrap_err();
+        assert!(format!("{problem:?}").contains("less than 1024 bytes of the body came in a second"), "{problem:?}");
+        assert!(pace.waited >= AT_FIRST);
+        // Five kilobytes a second, for an hour.
+        let pace = Pace { waited: Duration::from_secs(3600), came: 3600 * 5000 };
+        assert_eq!(pace.patience(), STALLED);
     }
 }

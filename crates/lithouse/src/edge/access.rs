@@ -35,8 +35,22 @@ pub(super) struct Line {
 }
 
 impl Line {
+    /// Of something that is no request.
+    pub(super) fn of_no_request(door: Door) -> Self {
+        let method = Method::from_bytes(b"-").unwrap_or_default();
+        Self { peer: name_of(door), method, path: "-".to_owned(), user_agent: None }
+    }
+
     pub(super) fn method(&self) -> &Method {
         &self.method
+    }
+}
+
+/// Who came through a door.
+fn name_of(door: Door) -> String {
+    match door {
+        Door::Tcp { peer, .. } => peer.ip().to_string(),
+        Door::Control => "control".to_owned(),
     }
 }
 
@@ -118,10 +132,7 @@ impl AccessLog {
 
     /// What is to be logged of a request.
     pub(super) fn line<B>(&self, request: &Request<B>, door: Door) -> Line {
-        let peer = match door {
-            Door::Tcp { peer, .. } => peer.ip().to_string(),
-            Door::Control => "control".to_owned(),
-        };
+        let peer = name_of(door);
         let user_agent = match self.format {
             LogFormat::Text => None,
             LogFormat::Json => request

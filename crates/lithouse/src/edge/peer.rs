@@ -6,6 +6,8 @@ mod netlink;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
+use netlink::Socket;
+
 /// Whether the other end of a loopback connection belongs to our own user or to root.
 pub(super) async fn is_ours(peer: SocketAddr, local: SocketAddr) -> bool {
     let (peer, local) = (canonical(peer), canonical(local));
@@ -13,13 +15,26 @@ pub(super) async fn is_ours(peer: SocketAddr, local: SocketAddr) -> bool {
         return false;
     }
     let us = rustix::process::getuid().as_raw();
-    owner(peer, local, netlink::owner).await.is_some_and(|uid| uid == us || uid == 0)
+    owner(peer, local, netlink::find).await.is_some_and(|uid| uid == us || uid == 0)
 }
 
+/// Whether the program at the other end of a loopback connection has closed its socket; none where that is not known.
+pub(crate) fn has_left(peer: SocketAddr, local: SocketAddr) -> Option<bool> {
+    let (peer, local) = (canonical(peer), canonical(local));
+    if !peer.ip().is_loopback() || !local.ip().is_loopback() {
+        return None;
+    }
+    // A kernel that is asked in vain for one may tell of none.
+    netlink::find(peer, local).ok().flatten().map(|socket| !socket.is_open)
+}
+
+/// How the kernel is asked for a socket.
+type Ask = fn(SocketAddr, SocketAddr) -> io::Result<Option<Socket>>;
+
 /// The owner of the socket that is bound to `peer` and connected to `local`, as the kernel answers, or as its table tells.
-async fn owner(peer: SocketAddr, local: SocketAddr, ask: fn(SocketAddr, SocketAddr) -> io::Result<Option<u32>>) -> Option<u32> {
+async fn owner(peer: SocketAddr, local: SocketAddr, ask: Ask) -> Option<u32> {
     match ask(peer, local) {
-        Ok(Some(owner)) => Some(owner),
+        Ok(Some(socket)) => Some(socket.owner),
         // A kernel that has the interface without its part for TCP, a module, answers as if there were no such socket. The table
         // is always there, and its reading takes long.
         Ok(None) | Err(_) => tokio::task::spawn_blocking(move || owner_by_table(peer, local)).await.ok().flatten(),
@@ -88,6 +103,21 @@ mod tests {
         let us = Some(rustix::process::getuid().as_raw());
         assert_eq!(owner(peer, local, |_, _| Ok(None)).await, us);
         assert_eq!(owner(peer, local, |_, _| Err(io::ErrorKind::Unsupported.into())).await, us);
+    }
+
+    #[test]
+    fn a_client_that_has_ended_its_side_is_told_from_one_that_has_gone() {
+        for listen in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(listener) = TcpListener::bind(listen) else { continue };
+            let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let (_server, peer) = listener.accept().unwrap();
+            let local = listener.local_addr().unwrap();
+            client.shutdown(std::net::Shutdown::Write).unwrap();
+            assert_eq!(has_left(peer, local), Some(false), "{listen}");
+            drop(client);
+            assert_eq!(has_left(peer, local), Some(true), "{listen}");
+        }
+        assert_eq!(has_left("192.0.2.7:4000".parse().unwrap(), "192.0.2.1:8080".parse().unwrap()), None);
     }
 
     #[tokio::test]

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
-use std::path::Path;
 
 use super::declare::{ALL, Kind};
+use crate::reference::assert_generated;
 
 const ABOUT: &str = "\
 # Metrics
@@ -42,14 +42,7 @@ fn page() -> String {
 
 #[test]
 fn the_reference_page_is_made_of_the_declarations() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/metrics.md");
-    let page = page();
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-        std::fs::write(&path, &page).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    let stale = page.lines().zip(written.lines()).find(|(made, written)| made != written);
-    assert!(page == written, "`{}` differs, first in {stale:?}; UPDATE_SNAPSHOTS=1 writes it anew", path.display());
+    assert_generated("metrics.md", &page());
 }
 
 #[test]

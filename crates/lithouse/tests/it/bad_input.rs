@@ -7,6 +7,7 @@ mod archives;
 mod builds;
 mod contradictions;
 mod forms;
+mod heads;
 mod index;
 mod json;
 mod lab;

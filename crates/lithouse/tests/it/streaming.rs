@@ -3,6 +3,7 @@
 
 mod cut;
 mod files;
+mod half_closed;
 mod memory;
 mod passed;
 mod refused;

@@ -11,7 +11,14 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Sch
 use crate::api::problem::Code;
 
 /// What any request but the one for the server's health may meet.
-pub(in crate::api) const ASKED: &[Code] = &[Code::HostNotServed, Code::NotSignedIn, Code::Internal, Code::ServerRestarting];
+pub(in crate::api) const ASKED: &[Code] = &[
+    Code::InvalidParameter,
+    Code::HostNotServed,
+    Code::NotSignedIn,
+    Code::Internal,
+    Code::ServerRestarting,
+    Code::TooManyRequests,
+];
 /// What a request that changes something may meet besides.
 pub(in crate::api) const WRITTEN: &[Code] = &[Code::ForeignOrigin];
 /// What a request with a JSON body may meet.
@@ -55,7 +62,10 @@ pub(in crate::api) use problems;
 pub(in crate::api) fn responses(codes: &[Code]) -> BTreeMap<String, RefOr<Response>> {
     let mut by_status = BTreeMap::<StatusCode, Vec<Code>>::new();
     for code in codes {
-        by_status.entry(code.status()).or_default().push(*code);
+        let of_status = by_status.entry(code.status()).or_default();
+        if !of_status.contains(code) {
+            of_status.push(*code);
+        }
     }
     by_status.into_iter().map(|(status, codes)| (status.as_str().to_owned(), response(status, &codes).into())).collect()
 }

@@ -123,6 +123,9 @@ codes! {
     /// a file for a snippet that cannot be: its name, its base64, or one too many
     InvalidFiles = BAD_REQUEST "invalid_files":
         "correct the file that the detail names",
+    /// what came is no HTTP/1.1 request
+    NotHttp = BAD_REQUEST "not_http":
+        "ask by HTTP/1.1, without TLS; a proxy in front speaks TLS with browsers",
     /// neither the local user nor root asks, or another server passed the request on
     NotSignedIn = UNAUTHORIZED "not_signed_in":
         "ask as the user who runs the server, or as root, on its own machine",
@@ -177,6 +180,12 @@ codes! {
     /// a file, a field or the body is larger than allowed
     TooLarge = PAYLOAD_TOO_LARGE "too_large":
         "send less: the detail names what is too large, and how large it may be",
+    /// the address in the first line of the request is too long
+    AddressTooLong = URI_TOO_LONG "address_too_long":
+        "send in the body what makes it so long",
+    /// the head of the request is too large, or has too many headers
+    HeadTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "head_too_large":
+        "send fewer headers; in a browser, delete the cookies of this address",
     /// the code of a snippet is longer than 51,200 bytes
     SnippetTooLarge = PAYLOAD_TOO_LARGE "code_too_large":
         "send data with `files`",
@@ -192,6 +201,9 @@ codes! {
     /// the server is being replaced, and could not wait for the end of the request
     ServerRestarting = SERVICE_UNAVAILABLE "server_restarting":
         "ask again after `Retry-After`",
+    /// as many requests are under way as there are descriptors for
+    TooManyRequests = SERVICE_UNAVAILABLE "too_many_requests":
+        "ask again after `Retry-After`; raise the limit on open files",
     /// every port of the range is taken
     NoFreePort = SERVICE_UNAVAILABLE "no_free_port":
         "stop an app that is not needed, or widen `hosting.port_range`",
@@ -218,9 +230,9 @@ codes! {
 #[cfg(test)]
 mod tests {
     use std::fmt::Write;
-    use std::path::Path;
 
     use super::*;
+    use crate::reference::assert_generated;
 
     const ABOUT: &str = "\
 # Problems
@@ -229,7 +241,6 @@ This page is generated: `UPDATE_SNAPSHOTS=1 cargo test -p lithouse code` writes 
 
 Every error of the API is a problem document (RFC 9457) with a `code` from this page. Programs may rely on the codes and on their
 status; the words of `detail` and `hint` are for people, and change. Whatever is refused with a status below 500 has changed nothing.
-What is no request yet (an address that is too long, a head that is too large, what is no HTTP) gets 414, 431 or 400 without a document.
 How a document is made, and the codes of the paths below `/apps/`, are told in [the HTTP API](api.md#problems).
 
 | status | `code` | when | what to do |
@@ -238,17 +249,12 @@ How a document is made, and the codes of the paths below `/apps/`, are told in [
 
     #[test]
     fn the_page_of_problems_is_made_of_the_codes() {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/errors.md");
         let mut page = ABOUT.to_owned();
         for code in Code::ALL {
             let (status, name) = (code.status().as_u16(), code.as_str());
             writeln!(page, "| {status} | `{name}` | {} | {} |", code.meaning(), code.remedy()).unwrap();
         }
-        if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-            std::fs::write(&path, &page).unwrap();
-        }
-        let written = std::fs::read_to_string(&path).unwrap_or_default();
-        assert_eq!(page, written, "`{}` differs; UPDATE_SNAPSHOTS=1 writes it anew", path.display());
+        assert_generated("errors.md", &page);
     }
 
     #[test]

@@ -20,9 +20,18 @@ const STATE: usize = 16 + 1;
 const ADDRESSES: usize = 16 + 4;
 const ADDRESSES_END: usize = ADDRESSES + 36;
 const OWNER: usize = 16 + 64;
+const INODE: usize = 16 + 68;
 
-/// The owner of the socket that is bound to `peer` and connected to `local`; none if there is no such socket.
-pub(super) fn owner(peer: SocketAddr, local: SocketAddr) -> io::Result<Option<u32>> {
+/// A socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Socket {
+    pub(super) owner: u32,
+    /// Whether a program has it open; else the kernel alone brings it to its end.
+    pub(super) is_open: bool,
+}
+
+/// The socket that is bound to `peer` and connected to `local`; none if there is no such socket.
+pub(super) fn find(peer: SocketAddr, local: SocketAddr) -> io::Result<Option<Socket>> {
     let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(SOCK_DIAG))?;
     let request = request(peer, local);
     rustix::net::sendto(&socket, &request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
@@ -59,7 +68,7 @@ fn octets(address: IpAddr) -> [u8; 16] {
     octets
 }
 
-fn read(answer: &[u8], request: &[u8; REQUEST]) -> io::Result<Option<u32>> {
+fn read(answer: &[u8], request: &[u8; REQUEST]) -> io::Result<Option<Socket>> {
     let cut = || io::Error::new(io::ErrorKind::InvalidData, "a short answer of the kernel");
     let kind = answer.get(4..6).and_then(|bytes| bytes.try_into().ok()).map(u16::from_ne_bytes).ok_or_else(cut)?;
     let number = |at: usize| answer.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_ne_bytes);
@@ -72,7 +81,8 @@ fn read(answer: &[u8], request: &[u8; REQUEST]) -> io::Result<Option<u32>> {
     if answer.get(STATE) == Some(&TCP_LISTEN) || addresses != &request[24..60] {
         return Ok(None);
     }
-    number(OWNER).map(Some).ok_or_else(cut)
+    let (owner, inode) = number(OWNER).zip(number(INODE)).ok_or_else(cut)?;
+    Ok(Some(Socket { owner, is_open: inode != 0 }))
 }
 
 #[cfg(test)]
@@ -88,11 +98,11 @@ mod tests {
             let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let (peer, local) = (client.local_addr().unwrap(), client.peer_addr().unwrap());
             let us = rustix::process::getuid().as_raw();
-            assert_eq!(owner(peer, local).unwrap(), Some(us), "{listen}");
+            assert_eq!(find(peer, local).unwrap(), Some(Socket { owner: us, is_open: true }), "{listen}");
             let nobody = SocketAddr::new(peer.ip(), 1);
-            assert_eq!(owner(nobody, local).unwrap(), None);
+            assert_eq!(find(nobody, local).unwrap(), None);
             // The listener's own address is not a connection.
-            assert_eq!(owner(local, nobody).unwrap(), None);
+            assert_eq!(find(local, nobody).unwrap(), None);
         }
     }
 }

@@ -51,6 +51,14 @@ refused! { "paths":
     a_parameter_twice: Request::get("/api/apps/there/logs?tail=1&tail=2");
     an_unknown_parameter: Request::get("/api/apps/there/logs?tial=1");
     an_unknown_parameter_that_is_no_text: Request::get("/api/apps/there/logs?%ff=1");
+    a_parameter_where_there_is_none: vec![
+        Request::new("GET", "/api/apps/there?full=true"),
+        Request::new("DELETE", "/api/apps/there?force=true"),
+        Request::new("POST", "/api/apps/there/stop?now"),
+        Request::new("GET", "/api/apps/there/files/app.py?raw=%E2%80%AE1"),
+        Request::new("POST", "/execute?timeout=3"),
+        Request::new("GET", "/metrics?name=%1b%5b2J"),
+    ];
     an_unknown_stream: Request::get("/api/apps/there/logs?stream=all");
     a_switch_in_words: Request::get("/api/apps/there/logs?follow=maybe");
     a_limit_in_words: Request::get("/api/apps?limit=many");

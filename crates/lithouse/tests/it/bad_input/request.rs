@@ -27,11 +27,18 @@ enum Length {
     Claimed(usize),
     /// In chunks, without the last one.
     CutInChunks,
+    /// There is no head: the body is all that is sent.
+    NoHead,
 }
 
 impl Request {
     pub(super) fn new(method: &'static str, path: impl Into<String>) -> Self {
         Self { method, path: path.into(), headers: Vec::new(), body: Vec::new(), length: Length::True }
+    }
+
+    /// Whatever these bytes are.
+    pub(super) fn raw(bytes: impl AsRef<[u8]>) -> Vec<Self> {
+        vec![Self { body: bytes.as_ref().to_vec(), length: Length::NoHead, ..Self::new("these bytes", "") }]
     }
 
     pub(super) fn get(path: impl Into<String>) -> Vec<Self> {
@@ -105,6 +112,9 @@ impl Request {
     }
 
     fn bytes(&self, host: &str) -> Vec<u8> {
+        if let Length::NoHead = self.length {
+            return self.body.clone();
+        }
         let mut bytes = format!("{} {} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n", self.method, self.path).into_bytes();
         for (name, value) in &self.headers {
             bytes.extend(name.as_bytes());
@@ -115,10 +125,10 @@ impl Request {
         match self.length {
             Length::True => bytes.extend(format!("Content-Length: {}\r\n\r\n", self.body.len()).bytes()),
             Length::Claimed(length) => bytes.extend(format!("Content-Length: {length}\r\n\r\n").bytes()),
-            Length::CutInChunks => bytes.extend(b"Transfer-Encoding: chunked\r\n\r\n"),
+            Length::CutInChunks | Length::NoHead => bytes.extend(b"Transfer-Encoding: chunked\r\n\r\n"),
         }
         match self.length {
-            Length::True | Length::Claimed(_) => bytes.extend(&self.body),
+            Length::True | Length::Claimed(_) | Length::NoHead => bytes.extend(&self.body),
             Length::CutInChunks => {
                 for chunk in self.body.chunks(1 << 16) {
                     bytes.extend(format!("{:x}\r\n", chunk.len()).bytes());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //! Too many connections, and descriptors that run out.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
 
@@ -79,17 +79,94 @@ fn idle_and_slow_connections_make_room_for_those_who_want_something() {
     row.end();
 }
 
+/// Begins an answer and never ends it.
+const ENDLESS: &str = "\
+import os, socket
+door = socket.create_server(('127.0.0.1', int(os.environ['PORT'])), backlog=512)
+kept = []
+while True:
+    kept.append(door.accept()[0])
+    kept[-1].recv(65536)
+    kept[-1].sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 1000\\r\\n\\r\\nhere')
+";
+
+/// Sends this on a connection of its own, and reads the first line of the answer.
+fn first_line(address: &str, request: &str) -> (String, BufReader<TcpStream>) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\n\r\n").unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    (line, reader)
+}
+
+#[test]
+fn while_all_places_are_taken_short_questions_are_answered_and_all_else_is_refused_at_once() {
+    let plan = Plan::of("all-places-taken", "").app("endless", ENDLESS, "");
+    let mut row = plan.begin_under(&["sh", "-c", "ulimit -n 256; exec \"$0\" \"$@\""], &[]);
+    row.server.wait_for_status("endless", "running");
+    // The neighbour's visitors would be refused as well.
+    row.rest();
+    let address = row.server.address();
+    let mut held = Vec::new();
+    let refused = loop {
+        let (line, reader) = first_line(&address, "GET /apps/endless/");
+        if line != "HTTP/1.1 200 OK\r\n" {
+            break line;
+        }
+        held.push(reader);
+    };
+    assert_eq!(refused, "HTTP/1.1 503 Service Unavailable\r\n");
+    assert!(held.len() > 40, "{}", held.len());
+    let mut waiting: Vec<TcpStream> = Vec::new();
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "POST /api/apps HTTP/1.1\r\nHost: {address}\r\nContent-Length: 9\r\n\r\nhalf").unwrap();
+        waiting.push(stream);
+    }
+    row.server.get("/health").expect(200);
+    assert_eq!(row.server.get("/api/apps").expect(200).json()["apps"].as_array().unwrap().len(), 2);
+    row.when("all places are taken");
+    let answer = row.server.post("/api/apps/neighbour/stop");
+    assert_eq!(answer.headers["retry-after"], "2");
+    row.answer("POST /api/apps/neighbour/stop", &answer);
+    let page = row.server.get_with("/apps/neighbour/", &[("Accept", "text/html")]).expect(503);
+    assert!(page.text().contains("<html"), "{}", page.text());
+    // The command line has a way of its own.
+    let output = row.server.lithouse(&["info", "neighbour"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    row.when("they are free again");
+    drop((held, waiting));
+    wait_until_blocking("the neighbour is served", PATIENCE, || {
+        let status = row.server.get("/apps/neighbour/").status;
+        if status == 200 { Ok(()) } else { Err(status) }
+    });
+    row.controller();
+    row.end();
+}
+
 #[test]
 fn a_head_that_does_not_come_to_its_end_is_waited_for_no_longer_than_half_a_minute() {
     let row = Plan::of("slow-head", "").begin();
     let mut stream = idle(&row.server.address(), 0);
     let mut silent = idle(&row.server.address(), 1);
-    for stream in [&mut stream, &mut silent] {
+    // A byte now and then is no head either.
+    let mut creeping = idle(&row.server.address(), 0);
+    let mut sending = creeping.try_clone().unwrap();
+    let sender = std::thread::spawn(move || {
+        while sending.write_all(b"x").is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(500)); // Its pace.
+        }
+    });
+    for stream in [&mut stream, &mut silent, &mut creeping] {
         // The end of the connection, with or without a word.
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&answer));
     }
+    drop(creeping);
+    sender.join().unwrap();
     row.end();
 }
 

@@ -11,11 +11,13 @@ use super::{BLOCK, Exchange, LARGE, length};
 use crate::server::{PATIENCE, Server};
 
 /// Gives and takes as much as it is asked to; `/waiting` is taken only after `/go`, and `/given` tells how much went out so far.
+/// `/until-gone` never answers, and `/gone` tells how many of those that asked for it have left.
 const APP: &str = r"
 import http.server, os, threading
 
 going = threading.Event()
 given = 0
+asked, gone = [], []
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
@@ -34,6 +36,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 given += len(block)
         elif self.path == '/given':
             self.tell(given)
+        elif self.path == '/until-gone':
+            asked.append(1)
+            self.rfile.read(1)
+            gone.append(1)
+        elif self.path == '/asked':
+            self.tell(len(asked))
+        elif self.path == '/gone':
+            self.tell(len(gone))
         else:
             if self.path == '/go':
                 going.set()
@@ -60,7 +70,7 @@ http.server.ThreadingHTTPServer(('127.0.0.1', int(os.environ['PORT'])), Handler)
 /// What may be under way between two programs that stand still: the kernel's buffers on both connections, and a little of ours.
 const UNDER_WAY: u64 = 64 << 20;
 
-fn serving() -> Server {
+pub(super) fn serving() -> Server {
     let server = Server::prepare(&[]);
     let folder = server.folder().join("app");
     std::fs::create_dir(&folder).unwrap();
