@@ -9,6 +9,9 @@ mod toml;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use lithouse_engine::plain_file;
+use rustix::io::Errno;
+
 use super::layers::Around;
 use super::problem::Problem;
 
@@ -115,7 +118,9 @@ impl File {
     fn text(path: &Path) -> Result<String, Problem> {
         let unread = |problem: &str| Problem::new(format!("could not read the configuration `{}`: {problem}", path.display()));
         let mut bytes = Vec::new();
-        let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+        // A pipe would be waited for, and have nothing to read at the next refresh.
+        let opened = if path.is_dir() { Err(Errno::ISDIR.into()) } else { plain_file::open(path) };
+        let read = opened.and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
         read.map_err(|error| unread(&error.to_string()))?;
         if bytes.len() as u64 > LARGEST {
             return Err(unread(&format!("it is larger than {} MB, as no configuration is", LARGEST >> 20)));

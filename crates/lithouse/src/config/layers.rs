@@ -76,13 +76,26 @@ pub(super) struct Report {
     problems: Vec<Problem>,
 }
 
+/// So much is told of what is wrong; more is looked for when that is mended.
+const MOST: usize = 1_000;
+
 impl Report {
     /// Notes something that is wrong.
     pub(super) fn note(&mut self, problem: Problem) {
         // A table that is none is met more than once.
-        if !self.problems.contains(&problem) {
-            self.problems.push(problem);
+        if self.is_full() || self.problems.contains(&problem) {
+            return;
         }
+        self.problems.push(problem);
+        if self.problems.len() == MOST {
+            let more = format!("more than {} things are wrong", MOST - 1);
+            self.problems.push(Problem::new(more).with_hint("mend these; then the others are told"));
+        }
+    }
+
+    /// Whether enough is wrong.
+    fn is_full(&self) -> bool {
+        self.problems.len() > MOST
     }
 
     /// The values, if nothing was wrong.
@@ -243,6 +256,9 @@ impl<'a> Scope<'a> {
     /// Everything in the table that none of the names is: a problem each, with the name that was meant.
     pub(super) fn refuse_unknown(&mut self, known: &[&str], elsewhere: &[String]) {
         for (name, node) in self.entries() {
+            if self.report.is_full() {
+                return;
+            }
             if known.contains(&name.as_str()) {
                 continue;
             }

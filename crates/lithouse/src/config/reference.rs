@@ -2,13 +2,13 @@
 //! The page `docs/reference/configuration.md`, made of the declarations. `UPDATE_SNAPSHOTS=1` writes it anew.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use super::declare::{Declaration, Flag};
 use super::layers::typed;
 use super::limits::LimitsTable;
 use super::template::Template;
 use super::{App, Auth, Hosting, Log, Server, Snippets};
+use crate::reference::assert_generated;
 
 const ABOUT: &str = "\
 # Configuration
@@ -19,9 +19,10 @@ A setting is taken from the first of these that has it: a flag of `lithouse serv
 An empty variable counts as unset. `lithouse config show`, with the flags of `lithouse serve`, prints every setting with its value
 and where that comes from.
 
-The file is the one that `--config FILE` names, else `./lithouse.toml` if it is there, else `./config.json`. What is not known in it,
-and what cannot be used, is an error that names the line; the server does not start then. A relative path in the file begins at the
-folder of the file, one in a variable or flag at the working folder. Verbs that ask a server take `data` from `./lithouse.toml` too.
+The file is the one that `--config FILE` names (a file, and no pipe: it is read again with each refresh), else `./lithouse.toml` if
+it is there, else `./config.json`. What is not known in it, and what cannot be used, is an error that names the line; the server does
+not start then. A relative path in the file begins at the folder of the file, one in a variable or flag at the working folder. Verbs
+that ask a server take `data` from `./lithouse.toml` too.
 
 ```toml
 listen = \"127.0.0.1:9000\"
@@ -146,12 +147,5 @@ fn form(setting: &Declaration) -> String {
 
 #[test]
 fn the_reference_page_is_made_of_the_declarations() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/reference/configuration.md");
-    let page = page();
-    if std::env::var_os("UPDATE_SNAPSHOTS").is_some() {
-        std::fs::write(&path, &page).unwrap();
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    let stale = page.lines().zip(written.lines()).find(|(made, written)| made != written);
-    assert!(page == written, "`{}` differs, first in {stale:?}; UPDATE_SNAPSHOTS=1 writes it anew", path.display());
+    assert_generated("configuration.md", &page());
 }

@@ -7,7 +7,9 @@ pub(crate) fn nearest<'a>(said: &str, candidates: impl IntoIterator<Item = &'a s
     // One slip in a short word, three in a long one.
     let tolerance = (said.chars().count() / 3).clamp(1, 3);
     let distance = |candidate: &str| strsim::osa_distance(&said, candidate);
-    let ranked = candidates.into_iter().map(|candidate| (distance(candidate), candidate));
+    // Words of another length are not compared letter by letter.
+    let may_be_meant = |candidate: &&str| candidate.chars().count().abs_diff(said.chars().count()) <= tolerance;
+    let ranked = candidates.into_iter().filter(may_be_meant).map(|candidate| (distance(candidate), candidate));
     ranked.filter(|(distance, _)| *distance <= tolerance).min_by_key(|(distance, _)| *distance).map(|(_, candidate)| candidate)
 }
 

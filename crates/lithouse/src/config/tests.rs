@@ -555,6 +555,24 @@ fn a_template_is_read_of_a_file_and_of_nothing_that_would_hold_up_or_has_no_end(
 }
 
 #[test]
+fn a_configuration_that_is_a_pipe_is_refused_and_not_waited_for() {
+    let place = Place::with(&[]);
+    let file = place.path("pipe.toml");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &file, rustix::fs::Mode::RUSR).unwrap();
+    let told = File::find(Some(&file), &place.around()).unwrap_err().to_string();
+    assert!(told.contains("could not read the configuration") && told.contains("it is not a regular file\nhint: "), "{told}");
+}
+
+#[test]
+fn of_a_hundred_thousand_unknown_keys_as_many_are_told_as_anybody_reads() {
+    let lines: Vec<String> = (0..100_000).map(|number| format!("listne{number} = 1")).collect();
+    let text = lines.join("\n");
+    let told = Place::with(&[("lithouse.toml", &text)]).resolved(&[], &[]).unwrap_err();
+    assert!(told.starts_with("lithouse.toml:1: unknown key `listne0`"), "{told}");
+    assert!(told.ends_with("and 981 more"), "{told}");
+}
+
+#[test]
 fn the_data_folder_alone_is_read_without_the_rest() {
     let place = Place::with(&[("lithouse.toml", "listen = 1\ndata = \"d\"\n"), ("config.json", "[]")]);
     let data = |flag: Option<&str>, variables: &[(&str, &str)]| {
