@@ -25,6 +25,7 @@ from types import FrameType
 from typing import Any
 
 import machine
+import part_bodies
 import part_many
 import part_requests
 import part_snippets
@@ -40,9 +41,11 @@ ROOT = Path(__file__).resolve().parent.parent
 _OPTIMIZED = ("release", "dist")
 # More than this for each core, and others measure with us.
 _QUIET_LOAD = 0.3
-PARTS = ("deploy", "requests", "memory", "snippets", "many")
+PARTS = ("deploy", "requests", "memory", "bodies", "snippets", "many")
 # These have documents of their own.
 _APART = ("snippets", "many")
+# These need no app of Streamlit.
+_ALONE = ("bodies",)
 
 _HEAD = """<!-- Written by `{command}`; changes by hand are lost with the next run. -->
 # Benchmarks
@@ -69,6 +72,7 @@ class Plan:
     apps: int
     snippets: part_snippets.Amount
     many: part_many.Amount
+    bodies: part_bodies.Amount
     limit_minutes: int
 
 
@@ -81,6 +85,7 @@ FULL = Plan(
     apps=10,
     snippets=part_snippets.Amount(rounds=3, seconds=3, level_rounds=3, load_seconds=60),
     many=part_many.Amount(counts=(0, 100, 1000), starts=5, idle_seconds=20, rounds=15),
+    bodies=part_bodies.Amount(rounds=5, size=200 << 20),
     limit_minutes=60,
 )
 QUICK = Plan(
@@ -92,6 +97,7 @@ QUICK = Plan(
     apps=2,
     snippets=part_snippets.Amount(rounds=1, seconds=1, level_rounds=1, load_seconds=12),
     many=part_many.Amount(counts=(0, 100), starts=1, idle_seconds=2, rounds=1),
+    bodies=part_bodies.Amount(rounds=1, size=20 << 20),
     limit_minutes=10,
 )
 
@@ -187,8 +193,13 @@ class Measuring:
     def all(self) -> dict[str, str]:
         """Measures everything that is wanted and returns the documents by their names."""
         sections = {}
-        if any(self._wants(part) for part in PARTS if part not in _APART):
-            sections["benchmarks.md"] = self._apps()
+        of_apps = []
+        if any(self._wants(part) for part in PARTS if part not in _APART + _ALONE):
+            of_apps += self._apps()
+        if self._wants("bodies"):
+            of_apps.append(part_bodies.measure(self._bench, self._plan.bodies))
+        if of_apps:
+            sections["benchmarks.md"] = of_apps
         if self._wants("snippets"):
             snippets = part_snippets.Snippets(self._bench, self._generator, self._deploys.uv)
             sections["benchmarks-snippets.md"] = snippets.all(self._plan.snippets)

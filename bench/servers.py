@@ -98,6 +98,11 @@ class Lithouse:
         body = b"".join([*parts, f"--{boundary}--\r\n".encode()])
         return str(self.api("POST", "/apps", body, f"multipart/form-data; boundary={boundary}")["app_id"])
 
+    @staticmethod
+    def app_of(answer: bytes) -> str:
+        """The id in the resource that an upload was answered with."""
+        return str(json.loads(answer)["app_id"])
+
     def until_running(self, app: str, seconds: float = BUILD_SECONDS) -> dict[str, Any]:
         """Waits until the app runs and returns its resource; fails with the reason when it does not."""
 

@@ -9,14 +9,17 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 import unittest.mock
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import load
 import memory
+import part_bodies
 import processes
 import report
 import session
@@ -218,6 +221,45 @@ class Processes(unittest.TestCase):
         self.assertNotIn("PYTHONDONTWRITEBYTECODE", environment)
         self.assertNotIn("STREAMLIT_SERVER_PORT", environment)
         self.assertIn("LITHOUSE_X", environment)
+
+
+class Bodies(unittest.TestCase):
+    def test_a_body_comes_in_pieces_and_whole(self) -> None:
+        self.assertEqual([len(block) for block in part_bodies.blocks(150_000)], [65536, 65536, 18928])
+
+    def test_a_form_holds_the_archive_and_has_the_length_it_tells(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            archive = Path(folder) / "a.zip"
+            part_bodies.pack(archive, 100_000)
+            pieces, length, _ = part_bodies.form(archive)
+            sent = b"".join(pieces())
+            self.assertEqual(len(sent), length)
+            self.assertIn(archive.read_bytes(), sent)
+            with zipfile.ZipFile(archive) as made:
+                self.assertEqual(len(made.read("large")), 100_000)
+
+    def test_the_peak_of_a_process_is_seen_although_it_is_over(self) -> None:
+        peak = part_bodies.Peak(os.getpid())
+        bytes(bytearray(b"x" * (64 << 20)))
+        self.assertGreater(peak.grown(), 32 << 20)
+
+    def test_the_app_gives_and_takes_what_it_is_asked_to(self) -> None:
+        port = processes.free_port()
+        environment = processes.clean_environment({"PORT": str(port)})
+        app = processes.Server([sys.executable, "-S", "-c", part_bodies._APP], Path.cwd(), environment)
+        try:
+            got = processes.wait_until("the app", lambda: part_bodies.receive(port, "/3000000"), 20)
+            self.assertEqual(got, 3_000_000)
+            self.assertEqual(part_bodies.send(port, "/taken", part_bodies.blocks(3_000_000), 3_000_000), b"")
+        finally:
+            app.end(1)
+
+    def test_only_what_goes_both_ways_is_compared(self) -> None:
+        transfer = part_bodies.Transfer([2.0], [3 << 20])
+        base = part_bodies.Transfer([1.0], [0])
+        found = {("up", "Lithouse"): transfer, ("up", "the app's port"): base, ("file", "Lithouse"): transfer}
+        rows = part_bodies.section(found, part_bodies.Amount(1, 10 << 20), []).rows
+        self.assertEqual([row[4:] for row in rows], [["3.00", "2.00"], ["–", "–"], ["3.00", "–"]])
 
 
 class Counting(unittest.TestCase):
