@@ -5,6 +5,7 @@
 //! What apps print is written by the keeper and what builds print by the builder; this module reads those, and knows nothing of
 //! whose they are.
 
+mod bookmark;
 mod files;
 mod follow;
 mod last;
@@ -14,7 +15,8 @@ mod tail;
 mod watch;
 mod write;
 
-pub use follow::follow;
+pub use bookmark::Bookmark;
+pub use follow::{Batch, Begin, follow};
 pub use read::read;
 pub(crate) use readable::{readable, without_unfinished_colour};
 pub use tail::tail;

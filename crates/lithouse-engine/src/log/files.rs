@@ -21,6 +21,11 @@ pub(super) struct FileId {
 }
 
 impl FileId {
+    /// What it is called on its device.
+    pub(super) fn inode(self) -> u64 {
+        self.inode
+    }
+
     fn of(metadata: &Metadata) -> Self {
         Self { device: metadata.dev(), inode: metadata.ino() }
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//! Follows a log as it grows and is rotated: every line once, in order.
+//! Follows a log as it grows and is rotated: every line once, in order, and from where another follower ended.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,19 +7,39 @@ use std::path::PathBuf;
 use futures_util::Stream;
 use futures_util::stream;
 
+use super::bookmark::Bookmark;
 use super::files::{FileId, LogFile, LogFiles};
-use super::last::{BLOCK_BYTES, beginning_of_last_lines, read_block};
+use super::last::{BLOCK_BYTES, Place, beginning_of_last_lines, read_block};
 use super::watch::Watch;
 
 /// A line that grows beyond this is given in pieces.
 const LINE_BYTES: usize = 1 << 20;
 
-/// The last `tail` lines of a log, and then what is added to it, in batches of whole lines.
+/// What a follower gives first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begin {
+    /// So many of the last lines.
+    Last(usize),
+    /// All that came after what was given with that bookmark. If that place was rotated away, all that is still there.
+    After(Bookmark),
+}
+
+/// Whole lines that were added to a log, and where they end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The lines, each with its end.
+    pub lines: String,
+    /// With it another follower begins after them.
+    pub bookmark: Bookmark,
+}
+
+/// What is wanted of a log that is there, and then what is added to it, in batches of whole lines. The first batch may be empty: its
+/// bookmark says where the follower has begun.
 ///
 /// The log may be missing, be rotated, be truncated, be removed and made anew meanwhile. Lines are lost only when they are
 /// rotated away faster than they are taken. Dropping the stream ends everything it holds; an error ends it too.
-pub fn follow(path: PathBuf, tail: usize) -> impl Stream<Item = io::Result<String>> + Send + 'static {
-    stream::unfold(Some(Stage::Beginning { path, tail }), |stage| async move {
+pub fn follow(path: PathBuf, begin: Begin) -> impl Stream<Item = io::Result<Batch>> + Send + 'static {
+    stream::unfold(Some(Stage::Beginning { path, begin }), |stage| async move {
         match next(stage?).await {
             Ok((batch, stage)) => Some((Ok(batch), Some(stage))),
             Err(error) => Some((Err(error), None)),
@@ -28,24 +48,31 @@ pub fn follow(path: PathBuf, tail: usize) -> impl Stream<Item = io::Result<Strin
 }
 
 enum Stage {
-    Beginning { path: PathBuf, tail: usize },
+    Beginning { path: PathBuf, begin: Begin },
     Following(Box<(Follower, Watch)>),
 }
 
-async fn next(stage: Stage) -> io::Result<(String, Stage)> {
+async fn next(stage: Stage) -> io::Result<(Batch, Stage)> {
     let (mut follower, mut watch) = match stage {
         Stage::Following(both) => *both,
-        Stage::Beginning { path, tail } => {
+        Stage::Beginning { path, begin } => {
             // The watch comes first, for nothing to happen between the look and it.
             let mut watch = Watch::new(&path);
-            let follower = blocking(move || Follower::begin(path, tail)).await?;
+            let (follower, bookmark) = blocking(move || {
+                let follower = Follower::begin(path, begin)?;
+                let bookmark = follower.bookmark()?;
+                Ok((follower, bookmark))
+            })
+            .await?;
             watch.watch_file(follower.current());
-            (follower, watch)
+            let nothing = Batch { lines: String::new(), bookmark };
+            return Ok((nothing, Stage::Following(Box::new((follower, watch)))));
         }
     };
     loop {
         let (back, batch) = blocking(move || {
-            let batch = follower.step()?;
+            let lines = follower.step()?;
+            let batch = lines.map(|lines| io::Result::Ok(Batch { lines, bookmark: follower.bookmark()? })).transpose()?;
             Ok((follower, batch))
         })
         .await?;
@@ -77,9 +104,21 @@ struct Follower {
 }
 
 impl Follower {
-    /// Begins so many lines before the end of the last whole line.
-    fn begin(path: PathBuf, tail: usize) -> io::Result<Self> {
+    /// Begins where it is wanted.
+    fn begin(path: PathBuf, begin: Begin) -> io::Result<Self> {
         let files = LogFiles::look(&path, |_| false)?;
+        let beginning = match begin {
+            Begin::Last(lines) => Self::before_last(&files, lines)?,
+            Begin::After(bookmark) => Self::after(&files, &bookmark)?,
+        };
+        let mut newer: Vec<_> = files.newest.into_iter().chain(files.rotated).collect();
+        let done = newer.split_off(newer.len().min(beginning.file + 1));
+        let current = newer.pop().map(|file| (file, beginning.at));
+        Ok(Self { path, current, newer, done, partial: Vec::new() })
+    }
+
+    /// So many lines before the end of the last whole line.
+    fn before_last(files: &LogFiles, lines: usize) -> io::Result<Place> {
         let mut ends = Vec::new();
         if let Some(newest) = &files.newest {
             ends.push((&newest.file, end_of_last_line(newest)?));
@@ -87,11 +126,27 @@ impl Follower {
         for file in &files.rotated {
             ends.push((&file.file, file.file.metadata()?.len()));
         }
-        let beginning = beginning_of_last_lines(&ends, tail, u64::MAX)?;
-        let mut newer: Vec<_> = files.newest.into_iter().chain(files.rotated).collect();
-        let done = newer.split_off(newer.len().min(beginning.file + 1));
-        let current = newer.pop().map(|file| (file, beginning.at));
-        Ok(Self { path, current, newer, done, partial: Vec::new() })
+        beginning_of_last_lines(&ends, lines, u64::MAX)
+    }
+
+    /// Where the bookmark is; the very beginning if that is not there any more.
+    fn after(files: &LogFiles, bookmark: &Bookmark) -> io::Result<Place> {
+        let mut oldest = 0;
+        for (number, file) in files.newest.iter().chain(&files.rotated).enumerate() {
+            if let Some(at) = bookmark.find_in(file)? {
+                return Ok(Place { file: number, at });
+            }
+            oldest = number;
+        }
+        Ok(Place { file: oldest, at: 0 })
+    }
+
+    /// Behind the last line that was given.
+    fn bookmark(&self) -> io::Result<Bookmark> {
+        match &self.current {
+            Some((file, position)) => Bookmark::of(file, position.saturating_sub(self.partial.len() as u64)),
+            None => Ok(Bookmark::of_nothing()),
+        }
     }
 
     fn current(&self) -> Option<&LogFile> {

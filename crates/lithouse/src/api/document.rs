@@ -35,6 +35,8 @@ pub(super) struct AppName {
 pub(super) struct ServerSentEvent {
     /// What kind it is.
     event: String,
+    /// What to send as `Last-Event-ID` to go on after it, where that can be.
+    id: Option<String>,
     /// What it tells; several lines of `data` where that has several.
     data: String,
 }

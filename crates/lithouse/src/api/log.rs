@@ -9,9 +9,9 @@ use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
-use http::header;
+use http::{HeaderMap, HeaderName, header};
 use lithouse_engine::engine::LogStream;
-use lithouse_engine::log;
+use lithouse_engine::log::{self, Batch, Begin};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
@@ -20,6 +20,11 @@ use super::document::problems::{ASKED, OF_APP, problems};
 use super::document::{AppName, ServerSentEvent};
 use super::extract::{Parameters, Segments, count};
 use super::problem::{Code, Problem, disk};
+
+/// What a browser tells when it comes back.
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// When it comes back.
+const COME_BACK_IN: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -57,10 +62,17 @@ problems!(Reading: ASKED, OF_APP, [Code::InvalidParameter]);
 /// Read a log
 ///
 /// With `follow=true` the answer is a stream without end: the last lines, then each that comes, as `data` of server-sent events,
-/// several lines in one where they came together. A comment comes every 15 seconds when nothing else does.
+/// several lines in one where they came together. A comment comes every 15 seconds when nothing else does. The first event has no
+/// `data` but an `id`, as all have; sent back as `Last-Event-ID`, the stream goes on after that event, also with another server.
+/// Its end is no end of the log: that is when the app is not there any more.
 #[utoipa::path(
     get, path = "/api/apps/{app}/logs", operation_id = "read_log", tag = "logs",
-    params(AppName, Wanted),
+    params(
+        AppName, Wanted,
+        ("Last-Event-ID" = Option<String>, Header,
+            description = "The `id` of the last event that came, with `follow=true`: go on after it, whatever `tail` says. \
+                An unknown one is as none."),
+    ),
     responses(
         (status = OK, description = "Its lines: as text, or as server-sent events with `follow=true`",
             content((String = "text/plain"), (ServerSentEvent = "text/event-stream"))),
@@ -71,6 +83,7 @@ pub(super) async fn read(
     State(site): State<Site>,
     Segments(app): Segments<String>,
     Parameters(wanted): Parameters<Wanted>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let view = site.engine.app(&app)?;
     let stream = match wanted.stream {
@@ -79,9 +92,11 @@ pub(super) async fn read(
     };
     let path = site.engine.log(&view, stream);
     if wanted.follow {
-        let events = log::follow(path, wanted.tail).filter_map(async |lines| {
-            let lines = lines.inspect_err(|error| tracing::warn!(error = %error, "a log could not be followed")).ok()?;
-            Some(Ok::<_, Infallible>(Event::default().data(lines.trim_end_matches('\n'))))
+        let last = headers.get(LAST_EVENT_ID).and_then(|id| id.to_str().ok()?.parse().ok());
+        let begin = last.map_or(Begin::Last(wanted.tail), Begin::After);
+        let events = log::follow(path, begin).filter_map(async |batch| {
+            let batch = batch.inspect_err(|error| tracing::warn!(error = %error, "a log could not be followed")).ok()?;
+            Some(Ok::<_, Infallible>(event(&batch)))
         });
         // Another app may be given the same key one day; its log is not for whoever followed this one.
         let events = events.take_until(site.engine.gone(&view.id));
@@ -90,4 +105,13 @@ pub(super) async fn read(
     let text = log::read(path, wanted.tail).await.map_err(|error| disk(&error, &error))?;
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, Body::from_stream(text)).into_response())
+}
+
+/// One without lines tells where the follower is, and how soon to come back once the stream has ended.
+fn event(batch: &Batch) -> Event {
+    let event = Event::default().id(batch.bookmark.to_string());
+    match batch.lines.trim_end_matches('\n') {
+        _ if batch.lines.is_empty() => event.retry(COME_BACK_IN),
+        lines => event.data(lines),
+    }
 }

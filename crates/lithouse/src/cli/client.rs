@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, USER_AGENT};
-use http::{HeaderValue, Method, Request, Response};
+use http::{HeaderName, HeaderValue, Method, Request, Response};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::Incoming;
@@ -42,6 +42,7 @@ const LONGEST_RESULT: usize = 96 << 20;
 /// A server that streams says something every 15 seconds.
 const SILENCE: Duration = Duration::from_secs(60);
 
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain, application/json");
 const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream, application/json");
@@ -142,7 +143,15 @@ impl Client {
 
     /// Follows a stream of events, for as long as it lasts.
     pub(super) async fn events(&self, path: &str) -> Result<Events, ClientError> {
-        let request = self.request(Method::GET, path, EVENT_STREAM, nothing())?;
+        self.events_after(path, None).await
+    }
+
+    /// The same, after the event of that id.
+    pub(super) async fn events_after(&self, path: &str, id: Option<&str>) -> Result<Events, ClientError> {
+        let mut request = self.request(Method::GET, path, EVENT_STREAM, nothing())?;
+        // An id that no header can hold is none of ours.
+        let id = id.and_then(|id| HeaderValue::from_str(id).ok());
+        request.headers_mut().extend(id.map(|id| (LAST_EVENT_ID, id)));
         Ok(Events::new(self.stream(request, READ).await?))
     }
 

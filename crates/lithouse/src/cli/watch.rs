@@ -14,7 +14,7 @@ use super::client::{Client, ClientError, Json};
 use super::failure::Failure;
 use super::output::{self, Progress};
 use super::resource::{App, Release};
-use patience::Patience;
+pub(super) use patience::Patience;
 
 /// So many crashes in a row are no start.
 const RESTARTS_BEFORE_GIVING_UP: u32 = 3;

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, Stream, StreamExt};
-use lithouse_engine::log::{RotatingFile, follow};
+use lithouse_engine::log::{Batch, Begin, Bookmark, RotatingFile, follow};
 use tokio::sync::watch;
 
 use super::{LogFolder, append, numbered};
@@ -18,19 +18,37 @@ const DEADLINE: Duration = Duration::from_mins(1);
 
 /// A follower and all it has given so far.
 struct Reader {
-    stream: Pin<Box<dyn Stream<Item = io::Result<String>> + Send>>,
+    stream: Pin<Box<dyn Stream<Item = io::Result<Batch>> + Send>>,
     seen: String,
+    /// Behind what was seen, as text.
+    bookmark: String,
 }
 
 impl Reader {
     fn of(path: PathBuf, tail: usize) -> Self {
-        Self { stream: Box::pin(follow(path, tail)), seen: String::new() }
+        Self { stream: Box::pin(follow(path, Begin::Last(tail))), seen: String::new(), bookmark: String::new() }
+    }
+
+    /// The one that comes after this one.
+    fn next(self, path: PathBuf) -> Self {
+        let bookmark: Bookmark = self.bookmark.parse().expect("a bookmark");
+        Self { stream: Box::pin(follow(path, Begin::After(bookmark))), ..self }
     }
 
     async fn more(&mut self) {
+        let seen = self.seen.len();
+        while self.seen.len() == seen {
+            self.batch().await;
+        }
+    }
+
+    /// The next batch, which has no lines if it is the first.
+    async fn batch(&mut self) {
         let batch = tokio::time::timeout(DEADLINE, self.stream.next()).await;
         let batch = batch.unwrap_or_else(|_| panic!("nothing more came after {:?}", last(&self.seen)));
-        self.seen.push_str(&batch.expect("the stream goes on").expect("no error"));
+        let batch = batch.expect("the stream goes on").expect("no error");
+        self.seen.push_str(&batch.lines);
+        self.bookmark = batch.bookmark.to_string();
     }
 
     /// Reads until all that was expected has come, and nothing else.
@@ -254,4 +272,48 @@ fn open_files_beneath(folder: &Path) -> usize {
     descriptors
         .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().read_link().is_ok_and(|target| target.starts_with(folder))))
         .count()
+}
+
+#[tokio::test]
+async fn whoever_comes_back_with_a_bookmark_gets_every_line_once() {
+    let log = LogFolder::new();
+    let mut reader = Reader::of(log.path(), 0);
+    // Of a log that is not there yet there is a bookmark too.
+    reader.batch().await;
+    log.append(&numbered(0..3));
+    let mut reader = reader.next(log.path());
+    reader.expect(&numbered(0..3)).await;
+    // Half a line belongs to the next one who comes.
+    log.append("line 3\nli");
+    reader.expect(&numbered(0..4)).await;
+    log.append("ne 4\nline 5\n");
+    let mut reader = reader.next(log.path());
+    reader.expect(&numbered(0..6)).await;
+    // Rotated twice meanwhile, and then once more while it is followed.
+    fs::rename(log.path(), log.rotated(2)).expect("renamed");
+    fs::write(log.rotated(1), numbered(6..8)).expect("written");
+    fs::write(log.path(), numbered(8..9)).expect("written");
+    let mut reader = reader.next(log.path());
+    reader.expect(&numbered(0..9)).await;
+    log.append("line 9\n");
+    let mut reader = reader.next(log.path());
+    reader.expect(&numbered(0..10)).await;
+}
+
+#[tokio::test]
+async fn a_bookmark_whose_place_is_gone_stands_before_all_that_is_left() {
+    let log = LogFolder::new();
+    log.append(&numbered(0..3));
+    let mut reader = Reader::of(log.path(), 9);
+    reader.expect(&numbered(0..3)).await;
+    fs::remove_file(log.path()).expect("removed");
+    fs::write(log.rotated(1), numbered(3..5)).expect("written");
+    fs::write(log.path(), numbered(5..6)).expect("written");
+    let mut reader = reader.next(log.path());
+    reader.expect(&numbered(0..6)).await;
+    // The same file with as much in it, and yet another text.
+    fs::write(log.path(), numbered(6..7)).expect("written");
+    fs::remove_file(log.rotated(1)).expect("removed");
+    let mut reader = reader.next(log.path());
+    reader.expect(&numbered(0..7)).await;
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{ClientError, Lines};
+use super::{ClientError, Lines, SILENCE};
 
 /// What a message is called that has no name.
 const UNNAMED: &str = "message";
@@ -26,11 +26,14 @@ pub(in crate::cli) struct Messages {
     patience: Option<Duration>,
     name: String,
     data: Vec<String>,
+    /// Of the event that is being read, and of the last that is complete.
+    id: Option<String>,
+    last_id: Option<String>,
 }
 
 impl Messages {
     pub(super) fn new(lines: Lines, patience: Option<Duration>) -> Self {
-        Self { lines, patience, name: String::new(), data: Vec::new() }
+        Self { lines, patience, name: String::new(), data: Vec::new(), id: None, last_id: None }
     }
 
     /// The next event; `None` at the end of the stream. Dropping the future loses nothing.
@@ -59,7 +62,8 @@ impl Messages {
             _ if line.is_empty() => return self.complete(),
             "data" => self.data.push(value.to_owned()),
             "event" => value.clone_into(&mut self.name),
-            // A comment keeps the connection alive; ids and retries are for those that come back by themselves.
+            "id" => self.id = Some(value.to_owned()),
+            // A comment keeps the connection alive; when to come back we know ourselves.
             _ => {}
         }
         None
@@ -68,6 +72,8 @@ impl Messages {
     fn complete(&mut self) -> Option<Message> {
         let (name, data) = (std::mem::take(&mut self.name), std::mem::take(&mut self.data));
         let name = if name.is_empty() { UNNAMED.to_owned() } else { name };
+        // An event without data is none, but its id counts.
+        self.last_id = self.id.take().or(self.last_id.take());
         (!data.is_empty()).then(|| Message { name, data: data.join("\n") })
     }
 }
@@ -82,7 +88,12 @@ pub(in crate::cli) struct Events {
 
 impl Events {
     pub(super) fn new(lines: Lines) -> Self {
-        Self { messages: Messages::new(lines, None), complete: VecDeque::new() }
+        Self { messages: Messages::new(lines, Some(SILENCE)), complete: VecDeque::new() }
+    }
+
+    /// What to name to go on after all that was given. None of a server that does not say.
+    pub(in crate::cli) fn last_id(&self) -> Option<&str> {
+        self.messages.last_id.as_deref()
     }
 
     /// The next line; `None` at the end of the stream. Dropping the future loses nothing.

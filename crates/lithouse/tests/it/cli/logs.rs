@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //! `logs`.
 
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -37,8 +40,12 @@ async fn a_server_that_hangs_up_in_the_middle_is_told_after_what_came() {
 
 #[tokio::test]
 async fn events_that_are_no_log_lines_are_left_out_and_odd_ones_understood() {
+    // It has an id, so that more is asked for.
     let stream = "event: ping\ndata: no\n\nid: 7\r\ndata: a\r\ndata:b\r\n\r\n: comment\n\ndata\n\nevent: message\ndata:  c\n\ndata: unfinished";
-    let server = Server::new(move |_| typed(200, "text/event-stream; charset=utf-8", stream.into()));
+    let server = Server::new(move |asked| match asked.header("last-event-id") {
+        "" => typed(200, "text/event-stream; charset=utf-8", stream.into()),
+        _ => problem(404, "no_such_app", "there is no app `sales`"),
+    });
     server.run("logs sales -f").await.code(0).prints("a\nb\n\n c\n");
 }
 
@@ -48,6 +55,34 @@ async fn a_followed_log_that_is_none_is_not_taken_for_one() {
     server.run("logs sales -f").await.code(6).prints("").says("does not speak as Lithouse does");
     let server = Server::new(|_| problem(404, "no_such_app", "there is no app `sales`"));
     server.run("logs sales -f").await.code(3).says("error: there is no app `sales`");
+}
+
+#[tokio::test]
+async fn following_goes_on_where_it_was_with_a_server_that_says_where_that_is() {
+    let turn = AtomicUsize::new(0);
+    let server = Server::new(move |asked| {
+        let stream = |text: &'static str| typed(200, "text/event-stream", text.into());
+        match (turn.fetch_add(1, Relaxed), asked.header("last-event-id")) {
+            (0, "") => stream("id: a\n\ndata: one\ndata: two\nid: b\n\ndata: cut in the midd"),
+            (1, "b") => problem(503, "server_restarting", "the server is being replaced"),
+            (2, "b") => stream("id: b\n\n"),
+            (3, "b") => stream("data: three\nid: c\n\n"),
+            (4, "c") => problem(404, "no_such_app", "there is no app `sales`"),
+            (turn, id) => panic!("question {turn} after `{id}`"),
+        }
+    });
+    let run = server.run("logs sales -f -n 5").await.code(0);
+    assert_eq!((&*run.stdout, &*run.stderr), ("one\ntwo\nthree\n", "the server is away; waiting for it\nthe server is back\n"));
+    assert_eq!(server.lines(), ["GET /api/apps/sales/logs?tail=5&stream=run&follow=true"; 5]);
+}
+
+#[tokio::test]
+async fn following_ends_with_what_a_later_server_refuses() {
+    let server = Server::new(|asked| match asked.header("last-event-id") {
+        "" => typed(200, "text/event-stream", "data: one\nid: a\n\n".into()),
+        _ => problem(401, "not_signed_in", "only the user who runs this server may use it"),
+    });
+    server.run("logs sales -f").await.code(4).prints("one\n").says("error: only the user");
 }
 
 #[tokio::test]
