@@ -220,6 +220,26 @@ fn in_version_2_a_process_can_be_moved_and_the_whole_group_ended() {
 }
 
 #[test]
+fn in_version_2_the_group_in_which_a_manager_starts_services_is_never_cleared_for_ours() {
+    let top = Path::new("/sys/fs/cgroup");
+    let tried = |own: &str| {
+        let found = v2::candidates(&Unified { top: top.to_owned(), own: top.join(own) });
+        found.into_iter().map(|(path, crowd)| (path.strip_prefix(top).expect("below").to_owned(), crowd)).collect::<Vec<_>>()
+    };
+    let stays = |path: &str| (Path::new(path).to_owned(), v2::Crowd::Stays);
+    let moves = |path: &str| (Path::new(path).to_owned(), v2::Crowd::Moves);
+    assert_eq!(tried("system.slice/a.service"), [stays("system.slice/a.service"), stays("system.slice"), stays("")]);
+    assert_eq!(tried("a.service/server"), [stays("a.service/server"), stays("a.service"), stays("")]);
+    let in_a_scope = [stays("user@1.service/run.scope"), stays("user@1.service"), stays(""), moves("user@1.service/run.scope")];
+    assert_eq!(tried("user@1.service/run.scope"), in_a_scope);
+    assert_eq!(tried("box"), [stays("box"), stays(""), moves("box")]);
+    // A container sees nothing above itself, and nobody starts anything in it.
+    let own = top.join("docker.service");
+    let container = v2::candidates(&Unified { top: own.clone(), own: own.clone() });
+    assert_eq!(container, [(own.clone(), v2::Crowd::Stays), (own, v2::Crowd::Moves)]);
+}
+
+#[test]
 fn in_version_2_a_hierarchy_that_gives_nothing_is_told_with_all_that_was_tried() {
     let folder = tempfile::tempdir().expect("a folder");
     let own = folder.path().join("service/unit");

@@ -32,22 +32,27 @@ impl Place {
     /// The nearest group above us, our own first, in which we may make groups with these controllers and move processes to them.
     pub(super) fn find(unified: &Unified, name: &str, needed: &[&str]) -> Result<Self, Missing> {
         let mut tried = Vec::new();
-        for candidate in unified.own.ancestors().take_while(|path| path.starts_with(&unified.top)) {
-            match Self::make_in(&Folder::new(candidate), name, needed) {
+        for (candidate, crowd) in candidates(unified) {
+            let reason = match Self::make_in(&Folder::new(&candidate), crowd, name, needed) {
                 Ok(place) => return Ok(place),
-                Err(reason) => tried.push(format!("`{}`: {reason}", candidate.display())),
-            }
+                Err(reason) => format!("`{}`: {reason}", candidate.display()),
+            };
+            // Of a group that is tried twice, the second failure is the one to mend.
+            tried.retain(|(path, _)| *path != candidate);
+            tried.push((candidate, reason));
         }
+        let tried: Vec<String> = tried.into_iter().map(|(_, reason)| reason).collect();
         let reason = format!(
-            "no cgroup here lets us bound memory and processes ({}); run the server as root, or as a systemd service with `Delegate=yes`",
+            "no cgroup here lets us bound memory and processes ({}); run the server as root, or as a systemd service with `Delegate=yes` \
+             and, unless systemd is older than 254, `DelegateSubgroup=server`",
             tried.join("; ")
         );
         Err(Missing { reason })
     }
 
-    fn make_in(parent: &Folder, name: &str, needed: &[&str]) -> Result<Self, String> {
+    fn make_in(parent: &Folder, crowd: Crowd, name: &str, needed: &[&str]) -> Result<Self, String> {
         leftover::sweep(parent.path(), name);
-        let enabled = enable(parent, name, needed)?;
+        let enabled = enable(parent, crowd, name, needed)?;
         let folder = Folder::new(parent.path().join(name));
         let place = Self { folder, enabled };
         match place.furnish(needed) {
@@ -116,8 +121,39 @@ impl Group {
     }
 }
 
+/// What is done with processes in a group that is to hand out controllers, which it cannot while they are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Crowd {
+    /// They stay, and the group is as it is.
+    Stays,
+    /// They are moved into a corner of it.
+    Moves,
+}
+
+/// Where to try, in this order. Nobody has to move in a group above us that was given to us as a whole, or where groups are made
+/// already; in our own group we do.
+///
+/// Except in the group of a service, or in the one within it that its manager made: the next server is started in it, which cannot
+/// be while it hands out controllers, as it would for as long as the keeper and its apps outlive a server that was killed.
+pub(super) fn candidates(unified: &Unified) -> Vec<(PathBuf, Crowd)> {
+    let own = &unified.own;
+    let up = own.ancestors().take_while(|path| path.starts_with(&unified.top));
+    let mut candidates: Vec<_> = up.map(|path| (path.to_owned(), Crowd::Stays)).collect();
+    let unit = own.strip_prefix(&unified.top).unwrap_or(own).ancestors().find_map(unit_kind);
+    let is_services = unit == Some("service");
+    if !is_services {
+        candidates.push((own.clone(), Crowd::Moves));
+    }
+    candidates
+}
+
+/// What the name of a service manager's group says that it is.
+fn unit_kind(group: &Path) -> Option<&str> {
+    group.extension()?.to_str().filter(|kind| ["service", "scope", "slice"].contains(kind))
+}
+
 /// Sees to it that groups in `parent` have the controllers. Answers with the parent when it is we who switched them on.
-fn enable(parent: &Folder, name: &str, needed: &[&str]) -> Result<Option<Folder>, String> {
+fn enable(parent: &Folder, crowd: Crowd, name: &str, needed: &[&str]) -> Result<Option<Folder>, String> {
     if parent.lists(SUBTREE, needed) {
         return Ok(None);
     }
@@ -127,6 +163,9 @@ fn enable(parent: &Folder, name: &str, needed: &[&str]) -> Result<Option<Folder>
     let processes = parent.processes();
     if !is_delegated(parent.path()) {
         return Err("it hands out no controllers, and was not delegated to us".to_owned());
+    }
+    if crowd == Crowd::Stays && !processes.is_empty() {
+        return Err("it has processes, and so hands out no controllers".to_owned());
     }
     if let Some(stranger) = processes.iter().find(|pid| !is_ours(**pid)) {
         return Err(format!("process {stranger} in it is not ours to move"));

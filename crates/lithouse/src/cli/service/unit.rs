@@ -59,8 +59,10 @@ Restart=on-failure
 RestartSec=2
 # Apps live on when the server is killed, and are found again; `stop` ends them.
 KillMode=process
-# Limits of apps and snippets need control groups of our own.
+# Limits of apps and snippets need control groups of our own, beside the server's so that it can be started again while apps live.
+# (A systemd older than 254 passes over the second line with a warning; the groups are outside of the unit's then.)
 Delegate=yes
+DelegateSubgroup=server
 OOMPolicy=continue
 LimitNOFILE=65536
 TimeoutStartSec=300

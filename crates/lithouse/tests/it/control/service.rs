@@ -53,7 +53,10 @@ fn units_are_installed_and_what_a_person_changed_stays() {
     if Command::new("systemd-analyze").arg("--version").stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
         let mut verify = Command::new("systemd-analyze");
         let verified = finish(verify.args(["verify", "--man=no"]).arg(&unit));
-        let ours: Vec<&str> = verified.stderr.lines().filter(|line| line.contains("lithouse.service")).collect();
+        let ours = verified.stderr.lines().filter(|line| line.contains("lithouse.service"));
+        // Which the unit says of itself.
+        let is_for_newer = |line: &&str| line.contains("'DelegateSubgroup'") && line.contains("ignoring");
+        let ours: Vec<&str> = ours.filter(|line| !is_for_newer(line)).collect();
         assert_eq!(ours, Vec::<&str>::new());
     }
     install("").code(0);
