@@ -110,7 +110,7 @@ fn table(apps: &[App], columns: Columns) -> Table {
     let is_told = |title: &&str| columns == Columns::All || !["PORT", "RESTARTS"].contains(title);
     let titles = ["APP", "STATUS", "PID", "PORT", "UP", "RESTARTS", "MEMORY", "CPU", "URL"];
     let mut table = Table::titled(&titles.into_iter().filter(is_told).collect::<Vec<_>>());
-    table = table.sparing(&["CPU", "RESTARTS", "PORT", "MEMORY", "UP", "PID"]);
+    table = table.sparing(&["CPU", "RESTARTS", "PORT", "MEMORY", "UP", "PID", "URL"]);
     for app in apps {
         let cells = [
             Cell::from(app.label()),

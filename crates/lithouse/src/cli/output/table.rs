@@ -72,6 +72,16 @@ impl Table {
                 shown.retain(|(shown, _)| Some(*shown) != column);
             }
         }
+        // Without the widest there may be room for others again, the last to go first.
+        for title in self.spare.iter().rev() {
+            let column = self.rows.first().and_then(|titles| titles.iter().position(|cell| cell.text == *title));
+            let Some(column) = column.filter(|column| shown.iter().all(|(shown, _)| shown != column)) else { continue };
+            let at = shown.partition_point(|(shown, _)| *shown < column);
+            shown.insert(at, (column, width(column)));
+            if is_too_wide(&shown) {
+                shown.remove(at);
+            }
+        }
         let mut lines = Vec::with_capacity(self.rows.len());
         for row in &self.rows {
             let mut line = String::new();
@@ -143,5 +153,11 @@ mod tests {
         assert_eq!(table.render_with(false, Some(25)), sample().render_with(false, None));
         assert_eq!(table.render_with(false, Some(24)), "APP          STATUS\né            running\nlonger  [2J  stopped");
         assert_eq!(table.render_with(false, Some(10)), "APP\né\nlonger  [2J");
+        // What has room beside the others without the widest one is there again.
+        let mut table = Table::titled(&["APP", "PID", "UP", "URL"]).sparing(&["UP", "PID", "URL"]);
+        table.row(["sales".into(), "4242".into(), "5 d".into(), "http://127.0.0.1:8080/".into()]);
+        assert_eq!(table.render_with(false, Some(29)), "APP    URL\nsales  http://127.0.0.1:8080/");
+        assert_eq!(table.render_with(false, Some(28)), "APP    PID   UP\nsales  4242  5 d");
+        assert_eq!(table.render_with(false, Some(12)), "APP    PID\nsales  4242");
     }
 }
