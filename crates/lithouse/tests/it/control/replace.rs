@@ -423,3 +423,60 @@ fn of_several_replacements_at_once_one_happens_and_the_others_are_told_so_at_onc
         if servers == [house.pid()] { Ok(()) } else { Err(servers) }
     });
 }
+
+/// Changes the app's description; whether that was done, and not refused with when to ask again.
+fn describe(address: &str, text: &str) -> bool {
+    let body = format!("{{\"description\": \"{text}\"}}");
+    let request = format!(
+        "PATCH /api/apps/sales HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let answer = ask(&mut TcpStream::connect(address).expect("a connection was refused"), &request).unwrap();
+    let is_clear = |answer: &str| {
+        answer.starts_with("HTTP/1.1 503")
+            && answer.contains("\"code\":\"server_restarting\"")
+            && answer.to_lowercase().contains("\r\nretry-after: ")
+    };
+    match answer {
+        done if done.starts_with("HTTP/1.1 200") && done.contains(text) => true,
+        refused if is_clear(&refused) => false,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn of_changes_all_the_time_each_is_done_or_refused_until_when_and_reads_are_answered_meanwhile() {
+    let house = House::new().started();
+    house.hello("sales");
+    let address = house.address();
+    let (is_over, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (done, sent) = std::thread::scope(|scope| {
+        let changing = scope.spawn(|| {
+            let (mut done, mut sent) = (0_u32, 0);
+            while !is_over.load(Ordering::Relaxed) || done == 0 {
+                sent += 1;
+                if describe(&address, &format!("the change {sent}.")) {
+                    done = sent;
+                }
+            }
+            (done, sent)
+        });
+        let reading = scope.spawn(|| keep_asking(&address, "/api/apps", &is_over, false, &answered));
+        let replaced = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for _ in 0..3 {
+                let before = answered.load(Ordering::Relaxed);
+                house.run("restart --server").code(0);
+                wait_until_blocking("reads are answered", PATIENCE, || answered.load(Ordering::Relaxed) > before);
+            }
+        }));
+        is_over.store(true, Ordering::Relaxed);
+        replaced.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        reading.join().unwrap();
+        changing.join().unwrap()
+    });
+    // What was told as done is, unless a later change of which nobody was told that came after it.
+    let told = house.app("sales")["description"].as_str().unwrap().to_owned();
+    let last: u32 = told.trim_start_matches("the change ").trim_end_matches('.').parse().unwrap();
+    assert!((done..=sent).contains(&last), "{told} after {done} of {sent}");
+}
