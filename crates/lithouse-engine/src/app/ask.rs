@@ -15,7 +15,7 @@ use crate::environment::{RequirementsError, check_sent};
 use crate::files::{self, FilesError};
 use crate::script::{self, ScriptError};
 use crate::shared::{Shared, now_ms};
-use crate::store::{ReleaseRecord, StoreError};
+use crate::store::{AppRecord, ReleaseRecord, StoreError};
 
 /// One wish.
 #[derive(Debug)]
@@ -115,7 +115,8 @@ pub struct LimitsChange {
 }
 
 impl LimitsChange {
-    fn of(self, limits: Limits) -> Limits {
+    /// What a limit is after it.
+    pub fn of(self, limits: Limits) -> Limits {
         Limits {
             memory: self.memory.of(limits.memory),
             cpu: self.cpu.of(limits.cpu),
@@ -137,6 +138,12 @@ pub enum AskError {
     /// A folder or the configuration names it, and would bring it back.
     #[error("the app is there because {} names it", .0.claimant())]
     Declared(Naming),
+    /// The configuration says it, and would say it again with the next refresh.
+    #[error("`{setting}` of the app is what the configuration says")]
+    Configured {
+        /// What the configuration calls it, such as `apps.sales.name`.
+        setting: String,
+    },
     /// Its files are a person's folder, which we do not touch.
     #[error("the app is served from the folder `{}`, which Lithouse does not change", .0.display())]
     InPlace(PathBuf),
@@ -297,6 +304,7 @@ impl AppTask {
         record.env = change.env.unwrap_or(record.env);
         record.restart_on_crash = change.restart_on_crash.unwrap_or(record.restart_on_crash);
         record.limits = change.limits.map_or(record.limits, |limits| limits.of(record.limits));
+        self.refuse_what_is_configured(&record)?;
         self.shared.store.update(&record).await?;
         self.life.set_restart_on_crash(record.restart_on_crash);
         let is_limited_anew = self.record.limits != record.limits;
@@ -307,6 +315,25 @@ impl AppTask {
         self.refresh_folder().await;
         self.publish();
         Ok(())
+    }
+
+    /// What the configuration says of an app would be back with the next refresh, which nobody expects of a change.
+    fn refuse_what_is_configured(&self, new: &AppRecord) -> Result<(), AskError> {
+        let old = &self.record;
+        let (Origin::Configured, Some(key)) = (old.origin, &old.key) else { return Ok(()) };
+        let changed = [
+            ("name", old.name != new.name),
+            ("description", old.description != new.description),
+            ("restart_on_crash", old.restart_on_crash != new.restart_on_crash),
+            ("limits.memory", old.limits.memory != new.limits.memory),
+            ("limits.cpu", old.limits.cpu != new.limits.cpu),
+            ("limits.processes", old.limits.processes != new.limits.processes),
+            ("limits.open_files", old.limits.open_files != new.limits.open_files),
+        ];
+        match changed.into_iter().find(|(_, is_changed)| *is_changed) {
+            Some((name, _)) => Err(AskError::Configured { setting: format!("apps.{key}.{name}") }),
+            None => Ok(()),
+        }
     }
 
     /// Holds processes that run to the limits that are stored. What cannot be held while they run counts from their next start.

@@ -23,6 +23,8 @@ pub struct NewApp {
     pub name: Option<String>,
     /// What it is for.
     pub description: String,
+    /// What it may take.
+    pub limits: Limits,
     /// Its files; the folder is moved away.
     pub files: PathBuf,
 }
@@ -37,7 +39,7 @@ impl Engine {
         }
         let entry = checked_entry(&self.shared, &app.files).await?;
         let promised = self.shared.ports.take()?;
-        let record = new_record(app.key, app.name, app.description, None);
+        let record = AppRecord { limits: app.limits, ..new_record(app.key, app.name, app.description, None) };
         let release = ReleaseRecord::accepted(ReleaseNumber(1), entry, now_ms());
         let folder = self.shared.home.release(&record.id, release.number);
         blocking(move || take_release(&app.files, &folder)).await?;
@@ -53,7 +55,7 @@ impl Engine {
     }
 }
 
-pub(super) fn new_record(key: Option<Key>, name: Option<String>, description: String, folder: Option<PathBuf>) -> AppRecord {
+pub(crate) fn new_record(key: Option<Key>, name: Option<String>, description: String, folder: Option<PathBuf>) -> AppRecord {
     let id = AppId::from_bytes(random_bytes());
     let first = if folder.is_some() { ReleaseNumber(0) } else { ReleaseNumber(1) };
     AppRecord {

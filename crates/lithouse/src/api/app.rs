@@ -7,12 +7,15 @@ mod limits;
 mod resource;
 mod status;
 
+use std::path::Path;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::{StatusCode, header};
 use lithouse_core::app::AppStatus;
-use lithouse_engine::engine::NewApp;
+use lithouse_engine::app::AskError;
+use lithouse_engine::engine::{EngineError, NewApp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -24,6 +27,7 @@ use super::upload::{self, AppUpload, Form, Purpose};
 use super::{Base, Site};
 use change::ChangeRequest;
 use cursor::Cursor;
+pub(super) use limits::LimitsRequest;
 pub(super) use resource::AppResource;
 use resource::Uses;
 pub(super) use status::Status;
@@ -93,7 +97,8 @@ pub(crate) async fn get(
 }
 
 problems!(Creating: ASKED, WRITTEN, UPLOADED, STORED, [
-    Code::InvalidKey, Code::InvalidName, Code::InvalidDescription, Code::NameTaken, Code::NoFreePort,
+    Code::InvalidKey, Code::InvalidName, Code::InvalidDescription, Code::InvalidField, Code::InvalidLimit, Code::NameTaken,
+    Code::NoFreePort,
 ]);
 /// Take a new app
 ///
@@ -113,6 +118,7 @@ pub(crate) async fn create(State(site): State<Site>, base: Base, form: Form) -> 
         key: upload.key.clone(),
         name: upload.name.clone(),
         description: upload.description.clone().unwrap_or_default(),
+        limits: upload.limits,
         files: upload.files().to_owned(),
     };
     let view = site.engine.create(app).await?;
@@ -125,9 +131,11 @@ pub(crate) async fn create(State(site): State<Site>, base: Base, form: Form) -> 
 
 problems!(Changing: ASKED, WRITTEN, SENT, OF_APP, STORED, [
     Code::InvalidName, Code::InvalidDescription, Code::InvalidVariable, Code::ReservedVariable, Code::InvalidLimit,
-    Code::BeingDeleted,
+    Code::BeingDeleted, Code::Configured,
 ]);
 /// Change an app
+///
+/// What the configuration says of an app that it names (`name`, `description`, `restart_on_crash`, `limits`) is changed there.
 #[utoipa::path(
     patch, path = "/api/apps/{app}", operation_id = "change_app", tag = "apps",
     params(AppName),
@@ -140,8 +148,20 @@ pub(crate) async fn change(
     Segments(app): Segments<String>,
     Body(request): Body<ChangeRequest>,
 ) -> Result<Json<AppResource>, Problem> {
-    let view = site.engine.change(&app, request.checked()?).await?;
+    let view =
+        site.engine.change(&app, request.checked()?).await.map_err(|error| with_file(error, site.facts.config.as_deref()))?;
     Ok(Json(AppResource::one(&site, &view, &base).await))
+}
+
+/// A refusal that names the file in which that can be changed, where there is one.
+fn with_file(error: EngineError, file: Option<&Path>) -> Problem {
+    match (&error, file) {
+        (EngineError::Ask(AskError::Configured { setting }), Some(file)) => {
+            let hint = format!("set `{setting}` in `{}`; then `lithouse refresh`", file.display());
+            Problem::from(error).hint(hint)
+        }
+        _ => error.into(),
+    }
 }
 
 problems!(Turning: ASKED, WRITTEN, OF_APP, STORED, [Code::BeingDeleted]);

@@ -213,6 +213,9 @@ impl From<AskError> for Problem {
             AskError::Declared(naming) => {
                 Self::new(Code::Declared, detail).hint(format!("{}; then `lithouse refresh`", way_out(naming)))
             }
+            AskError::Configured { setting } => {
+                Self::new(Code::Configured, detail).hint(format!("set `{setting}` in the configuration; then `lithouse refresh`"))
+            }
             AskError::InPlace(_) => {
                 Self::new(Code::ServedInPlace, detail).hint("change the files in that folder and restart the app")
             }

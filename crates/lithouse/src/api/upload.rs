@@ -13,10 +13,12 @@ use axum::extract::multipart::{Field, MultipartError};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use lithouse_core::id::Key;
+use lithouse_core::limits::Limits;
 use lithouse_engine::bundle::{self, UnpackError, UnpackLimits};
 use lithouse_engine::engine::Engine;
 use tokio::io::AsyncWriteExt;
 
+use super::app::LimitsRequest;
 use super::problem::{Code, Problem, disk};
 use crate::plain::{self, LONGEST_DESCRIPTION, LONGEST_NAME};
 
@@ -48,6 +50,7 @@ pub(super) struct Upload {
     pub(super) key: Option<Key>,
     pub(super) name: Option<String>,
     pub(super) description: Option<String>,
+    pub(super) limits: Limits,
 }
 
 impl Upload {
@@ -78,7 +81,7 @@ pub(super) async fn receive(engine: &Engine, form: Form, purpose: Purpose) -> Re
 pub(super) async fn receive_into(folder: PathBuf, mut form: Form, purpose: Purpose) -> Result<Upload, Problem> {
     let files = folder.join("files");
     tokio::fs::create_dir_all(&files).await.map_err(|error| disk(&error, &error))?;
-    let mut upload = Upload { folder, files, key: None, name: None, description: None };
+    let mut upload = Upload { folder, files, key: None, name: None, description: None, limits: Limits::default() };
     let mut seen: Vec<String> = Vec::new();
     let mut pace = Pace::default();
     while let Some(field) = pace.arriving(Code::BrokenMultipart, form.next_field()).await?.map_err(|error| broken(&error))? {
@@ -137,6 +140,11 @@ async fn receive_field(
             upload.description = Some(description);
             Ok(())
         }
+        ("limits", Purpose::NewApp) => {
+            let limits = LimitsRequest::of_text(&text(field, pace).await?)?;
+            upload.limits = limits.checked()?.of(Limits::default());
+            Ok(())
+        }
         (unknown, _) => {
             Err(Problem::new(Code::UnknownField, format!("there is no field `{unknown}`")).hint(known_fields(purpose)))
         }
@@ -145,7 +153,7 @@ async fn receive_field(
 
 fn known_fields(purpose: Purpose) -> &'static str {
     match purpose {
-        Purpose::NewApp => "known are `requirements` and `app` (or `bundle`), `name`, `key`, `description`",
+        Purpose::NewApp => "known are `requirements` and `app` (or `bundle`), `name`, `key`, `description`, `limits`",
         Purpose::Release => "known are `requirements` and `app` (or `bundle`)",
     }
 }

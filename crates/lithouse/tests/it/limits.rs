@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::form::Form;
 use crate::server::{HELLO, Server, signal};
 use crate::store_of_envs;
 
@@ -38,6 +39,25 @@ fn an_app_that_uses_all_its_memory_is_told_apart_and_its_peak_shown() {
     assert!(reason.starts_with("out of memory: it used its whole limit of 400 MB; "), "{reason}");
     assert!(ended["memory_peak"].as_u64().is_some_and(|peak| peak > LIMIT / 2), "{ended}");
     assert_eq!(ended["pid"], Value::Null);
+}
+
+#[test]
+fn an_app_is_given_its_limits_with_its_files() {
+    let server = Server::start();
+    let form = || Form::app("", HELLO).text("key", "small");
+    for (wrong, code) in [
+        (r#"{"memory": 5}"#, "invalid_limit"),
+        (r#"{"ram": 5}"#, "invalid_field"),
+        ("[400000000]", "invalid_field"),
+        ("400MB", "invalid_field"),
+    ] {
+        server.post_form("/api/apps", form().text("limits", wrong)).expect_problem(400, code);
+    }
+    let limits = json!({"memory": LIMIT, "cpu": 0.5, "processes": null, "open_files": 256});
+    let made = server.post_form("/api/apps", form().text("limits", &limits.to_string())).expect(201).json();
+    assert_eq!(made["limits"], limits);
+    let listed: Value = serde_json::from_slice(&server.command().args(["apps", "--json"]).output().unwrap().stdout).unwrap();
+    assert_eq!(listed["apps"][0]["limits"], limits);
 }
 
 #[test]

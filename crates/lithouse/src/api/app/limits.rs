@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
 use utoipa::ToSchema;
 
+use crate::api::extract::Object;
 use crate::api::problem::{Code, Problem};
 
 /// What an app may take, with all that it starts; null is unlimited.
@@ -42,7 +43,7 @@ impl From<Limits> for LimitsResource {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({ "memory": 1_000_000_000, "cpu": null }))]
-pub(super) struct LimitsRequest {
+pub(in crate::api) struct LimitsRequest {
     /// Memory, in bytes.
     #[serde(default, deserialize_with = "said")]
     #[schema(value_type = Option<u64>, minimum = 16_000_000, maximum = 9_223_372_036_854_775_807_u64)]
@@ -67,8 +68,17 @@ fn said<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Resu
 }
 
 impl LimitsRequest {
+    /// What a field of a form says in JSON.
+    pub(in crate::api) fn of_text(text: &str) -> Result<Self, Problem> {
+        let read = serde_json::from_str::<Object<Self>>(text).map(|Object(request)| request);
+        read.map_err(|error| {
+            let detail = format!("the field `limits` is no JSON object of limits: {error}");
+            Problem::new(Code::InvalidField, detail).hint("such as `-F 'limits={\"memory\": 1000000000, \"cpu\": 1.5}'`")
+        })
+    }
+
     /// The change, if an app could run within all of it.
-    pub(super) fn checked(self) -> Result<LimitsChange, Problem> {
+    pub(in crate::api) fn checked(self) -> Result<LimitsChange, Problem> {
         let Self { memory, cpu, processes, open_files } = self;
         let most = i64::MAX.unsigned_abs();
         let memory = whole("memory", "bytes", memory, LEAST_MEMORY..=most)?;

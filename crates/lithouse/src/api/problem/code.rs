@@ -168,6 +168,9 @@ codes! {
     /// a folder or the configuration names the app, and would bring it back
     Declared = CONFLICT "declared":
         "take it out of the folder or the configuration; then `lithouse refresh`",
+    /// the configuration says it of the app, and would say it again
+    Configured = CONFLICT "configured":
+        "change it in the configuration; then `lithouse refresh`",
     /// the configuration, or the folder of apps, cannot be used as it is; nothing has changed
     InvalidConfiguration = CONFLICT "invalid_configuration":
         "correct what the detail names; then refresh again",

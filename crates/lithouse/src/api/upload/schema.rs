@@ -9,6 +9,8 @@ use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::api::app::LimitsRequest;
+
 /// The files of a new app: `requirements` and `app`, or `bundle`; and what it is called. Each field once.
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "it is only looked at for its documentation")]
@@ -42,6 +44,9 @@ struct AppFields {
         example = "What sold, by month"
     )]
     description: Option<String>,
+    /// What it may take, as JSON.
+    #[schema(nullable = false)]
+    limits: Option<LimitsRequest>,
 }
 
 /// The files of a release: `requirements` and `app`, or `bundle`. Each field once.

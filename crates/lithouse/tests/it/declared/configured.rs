@@ -46,6 +46,33 @@ fn an_app_of_the_configuration_is_told_and_reached_as_it_says() {
     );
 }
 
+#[test]
+fn what_the_configuration_says_of_an_app_is_changed_there_and_all_else_by_the_api() {
+    let server = server_with("[apps.one]\ndir = \"of/one\"\nname = \"One\"\nlimits = { processes = 64 }\n");
+    let pid = server.pid_of("one");
+    let before = server.app("one");
+    let change = |change: Value| server.patch("/api/apps/one", &change);
+    for (wrong, setting) in [
+        (json!({"name": "Other", "env": {"A": "b"}}), "apps.one.name"),
+        (json!({"description": "Other"}), "apps.one.description"),
+        (json!({"restart_on_crash": false}), "apps.one.restart_on_crash"),
+        (json!({"limits": {"processes": 65}}), "apps.one.limits.processes"),
+        (json!({"limits": {"memory": 400_000_000}}), "apps.one.limits.memory"),
+    ] {
+        let refused = change(wrong).expect_problem(409, "configured");
+        assert_eq!(refused["detail"], format!("`{setting}` of the app is what the configuration says"));
+        let file = server.folder().canonicalize().unwrap().join("lithouse.toml");
+        assert_eq!(refused["hint"], format!("set `{setting}` in `{}`; then `lithouse refresh`", file.display()));
+    }
+    for name in ["name", "description", "restart_on_crash", "limits"] {
+        assert_eq!(server.app("one")[name], before[name]);
+    }
+    // What is so already is no change, and variables are not the configuration's.
+    change(json!({"name": "One", "restart_on_crash": true, "env": {"A": "b"}, "limits": {"processes": 64}})).expect(200);
+    assert_nothing_done(&server.refresh(), 1);
+    assert_eq!(server.pid_of("one"), pid);
+}
+
 /// Ends with the test.
 struct Ending(Child);
 
@@ -251,18 +278,19 @@ fn what_an_app_lacks_is_told_and_the_others_are_served() {
 }
 
 #[test]
-fn limits_that_were_patched_last_until_the_next_refresh_of_an_app_that_the_configuration_names() {
-    let server = server_with("[hosting]\nfolder = \"of\"\n[apps.one]\ndir = \"of/one\"\n[apps.one.limits]\nopen_files = 500\n");
+fn limits_of_an_app_of_the_configuration_come_from_there_and_those_of_one_of_the_folder_stay_as_they_were_set() {
+    let config = "[hosting]\nfolder = \"of\"\n[apps.one]\ndir = \"of/one\"\n[apps.one.limits]\nopen_files = 500\n";
+    let server = server_with(config);
     let (one, two) = (server.pid_of("one"), server.pid_of("two"));
-    for key in ["one", "two"] {
-        let limits = json!({"limits": {"open_files": 300, "processes": 100}});
-        assert_eq!(server.patch(&format!("/api/apps/{key}"), &limits).expect(200).json()["limits"]["open_files"], 300);
-    }
-    assert_eq!(server.app("one")["pid"], one);
+    let limits = json!({"limits": {"open_files": 300, "processes": 100}});
+    server.patch("/api/apps/one", &limits).expect_problem(409, "configured");
+    assert_eq!(server.patch("/api/apps/two", &limits).expect(200).json()["limits"]["open_files"], 300);
+    assert_nothing_done(&server.refresh(), 2);
+    server.write("lithouse.toml", &config.replace("500", "400"));
     assert_eq!(keys(&server.refresh(), "restarted"), ["one"]);
     server.wait_for("one", "restarted", |seen| seen["status"] == "running" && seen["pid"] != json!(one));
     let limits = |key: &str| server.app(key)["limits"].clone();
-    assert_eq!((&limits("one")["open_files"], &limits("one")["processes"]), (&json!(500), &Value::Null));
+    assert_eq!((&limits("one")["open_files"], &limits("one")["processes"]), (&json!(400), &Value::Null));
     // Named by the folder alone.
     assert_eq!((&limits("two")["open_files"], server.pid_of("two")), (&json!(300), two));
 }
