@@ -11,6 +11,7 @@ mod launch;
 mod mail;
 mod perform;
 mod prepare;
+mod retention;
 mod staging;
 mod venv;
 mod view;
@@ -176,6 +177,10 @@ pub(crate) struct AppTask {
     /// The most memory that the last process to end used at once, in bytes, until there is another one.
     last_peak: Option<u64>,
     epoch: Instant,
+    /// A release has come to its place, or to nothing, so that others may be superfluous.
+    has_settled: bool,
+    /// The release that was active before the one that is, as far as this server knows.
+    replaced: Option<ReleaseNumber>,
     is_purged: bool,
 }
 
@@ -223,6 +228,8 @@ impl AppTask {
             starting_as: None,
             first: Some((effects, census)),
             epoch: Instant::now(),
+            has_settled: false,
+            replaced: None,
             is_purged: false,
         };
         task.show();

@@ -11,7 +11,7 @@ mod open;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use lithouse_core::id::{AppId, InstanceId, ReleaseNumber};
@@ -24,12 +24,15 @@ use crate::backup;
 use crate::environment::Environments;
 use crate::home::Home;
 use crate::keeper::CallError;
+use crate::kept;
 use crate::process::{Sampler, Use};
 use crate::shared::Shared;
 use crate::store::{ReleaseRecord, StoreError};
 
 pub use crate::files::{FileEntry, FilesError};
 pub use create::NewApp;
+#[cfg(test)]
+pub(crate) use create::new_record;
 pub use declare::{Declared, Outcome, PassedOver, Revive};
 pub(crate) use declare::{Difference, Looked, compare, declared_as, to_be_replaced};
 pub use in_place::{FolderApps, apps_of_folder};
@@ -275,7 +278,7 @@ impl Engine {
         });
     }
 
-    /// Copies the database each day, as long as this engine is there.
+    /// Copies the database each day, and clears what was kept for too long, as long as this engine is there.
     fn back_up_each_day(&self) {
         let engine = self.clone();
         tokio::spawn(async move {
@@ -286,6 +289,10 @@ impl Engine {
                     return;
                 }
                 backup::look(&engine.shared).await;
+                let shared = Arc::clone(&engine.shared);
+                let clearing = move || kept::clear(&shared.home, SystemTime::now(), |key| shared.registry.is_taken(key));
+                // It tells by itself what came of it.
+                let _ = tokio::task::spawn_blocking(clearing).await;
             }
         });
     }

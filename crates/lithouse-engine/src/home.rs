@@ -123,7 +123,12 @@ impl Home {
 
     /// What an app that a folder or the configuration named had kept when that named it no more, for when it does so again.
     pub fn kept(&self, key: &Key) -> PathBuf {
-        self.root.join("kept").join(key.as_str())
+        self.all_kept().join(key.as_str())
+    }
+
+    /// The same of all such apps.
+    pub(crate) fn all_kept(&self) -> PathBuf {
+        self.root.join("kept")
     }
 
     /// One folder a built environment, named by its key.

@@ -19,6 +19,7 @@ pub mod guard;
 pub mod health;
 pub mod home;
 pub mod keeper;
+mod kept;
 pub mod log;
 mod opening;
 mod owner;

@@ -32,7 +32,7 @@ pub(crate) enum PortInUse {
     )]
     Ours(u16),
     /// Somebody else has it.
-    #[error("port {port} is in use by {by}; end that program, or give the app another port")]
+    #[error("port {port} is in use by {by}; end that program and `lithouse refresh`, or give the app another port")]
     Foreign {
         /// The port.
         port: u16,

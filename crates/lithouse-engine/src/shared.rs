@@ -36,6 +36,8 @@ pub struct Settings {
     pub log_limits: LogLimits,
     /// What each app may take that has no limit of its own.
     pub limits: Limits,
+    /// How many of its newest releases an app keeps besides those that it needs.
+    pub keep_releases: usize,
     /// How many apps may be starting at a time.
     pub parallel_starts: usize,
     /// How many environments may be built at a time.

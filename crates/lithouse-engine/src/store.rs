@@ -463,6 +463,20 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets releases of an app.
+    pub async fn remove_releases(&self, app: &AppId, numbers: &[ReleaseNumber]) -> Result<(), StoreError> {
+        let mut transaction = self.pool.begin().await?;
+        for number in numbers {
+            sqlx::query("DELETE FROM releases WHERE app = ? AND number = ?")
+                .bind(app.as_str())
+                .bind(number.0)
+                .execute(&mut *transaction)
+                .await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
     /// Forgets an app and its releases.
     pub async fn remove(&self, app: &AppId) -> Result<(), StoreError> {
         sqlx::query("DELETE FROM apps WHERE id = ?").bind(app.as_str()).execute(&self.pool).await?;

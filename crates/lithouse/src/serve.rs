@@ -302,6 +302,7 @@ fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Settings> {
         proof_timeout: PROOF_TIMEOUT,
         log_limits: LogLimits { bytes: config.log.size, files: u32::try_from(config.log.keep).unwrap_or(u32::MAX) },
         limits: config.hosting.limits(),
+        keep_releases: config.hosting.keep_releases,
         parallel_starts: cores * 2,
         parallel_builds: cores,
         build_timeout: config.hosting.build_timeout,

@@ -26,7 +26,7 @@ pub struct FolderError {
 }
 
 impl FolderError {
-    fn of(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+    pub(super) fn of(act: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self { act, path, source }
     }
@@ -146,6 +146,9 @@ fn put_state_away(home: &Home, record: &AppRecord) -> Result<(), FolderError> {
     // Apps that run as other users get no further than this.
     let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent);
     made.map_err(FolderError::of("make", parent))?;
+    // From now on it waits.
+    let began = std::fs::File::open(&state).and_then(|folder| folder.set_modified(std::time::SystemTime::now()));
+    began.map_err(FolderError::of("write", &state))?;
     match std::fs::remove_dir_all(&kept) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(FolderError::of("remove", &kept)(error)),
         _ => {}

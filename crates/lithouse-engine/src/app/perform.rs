@@ -68,6 +68,9 @@ impl AppTask {
             self.promised = None;
         }
         self.remember_and_publish().await;
+        if std::mem::take(&mut self.has_settled) {
+            self.retain_releases().await;
+        }
     }
 
     /// Stores what is known of its crashes, for a server that takes over, and then shows others what the app is now: what is told is
@@ -168,8 +171,9 @@ impl AppTask {
             tracing::warn!(app = %self.id(), error = %error, "what the app was started with could not be stored");
         }
         self.record.fingerprint = Some(fingerprint);
-        // Other files may ask for another environment.
+        // Other files may ask for another environment, and leave the one before to nobody.
         self.refresh_folder().await;
+        self.shared.collect_environments().await;
     }
 
     /// The port of the next process: the one that is fixed, the one that was promised, or the next free one.
@@ -264,7 +268,8 @@ impl AppTask {
     }
 
     async fn activated(&mut self, release: ReleaseNumber) {
-        self.record.active = Some(release);
+        self.has_settled = true;
+        self.replaced = self.record.active.replace(release).filter(|before| *before != release).or(self.replaced);
         if self.record.wanted == Some(release) {
             self.record.wanted = None;
         }
@@ -274,13 +279,15 @@ impl AppTask {
         self.refresh_folder().await;
     }
 
-    async fn settled(&self, release: ReleaseNumber, reason: Option<&str>) {
+    async fn settled(&mut self, release: ReleaseNumber, reason: Option<&str>) {
+        self.has_settled = true;
         if let Err(error) = self.shared.store.settle_release(self.id(), release, reason).await {
             tracing::error!(app = %self.id(), release = %release, error = %error, "a release's state could not be stored");
         }
     }
 
     async fn release_failed(&mut self, release: ReleaseNumber, reason: &str) {
+        self.has_settled = true;
         if self.record.wanted == Some(release) {
             self.record.wanted = None;
         }

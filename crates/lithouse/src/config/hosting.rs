@@ -10,7 +10,7 @@ use super::declare::Flag::{Named, Position, Switch as FlagOf};
 use super::declare::Otherwise::{Found, Text};
 use super::declare::section;
 use super::limits::{OpenFiles, Processes};
-use super::reader::{Folder, Maybe, OneOf, PortRange, Ports, Program, Seconds, Share, Size, Switch, Word};
+use super::reader::{Count, Folder, Maybe, OneOf, PortRange, Ports, Program, Seconds, Share, Size, Switch, Word};
 
 section! {
     /// How apps are built and run.
@@ -66,6 +66,13 @@ section! {
         stop_grace: Duration as Seconds<0, 86_400> {
             flag: Named("stop-grace", "TIME"),
             default: Text("10s"),
+        }
+        /// How many of its newest releases an app keeps.
+        ///
+        /// The active release, one on its way, the one whose files are edited and the last other one that served are kept in any case.
+        keep_releases: usize as Count<1, 100_000> {
+            env: &["LITHOUSE_KEEP_RELEASES"],
+            default: Text("10"),
         }
         /// Memory that an app may take, with all that it starts, unless it has a limit of its own.
         memory: Option<u64> as Maybe<Size<LEAST_MEMORY>> {

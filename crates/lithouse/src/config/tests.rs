@@ -101,6 +101,7 @@ fn every_setting_with_a_variable_can_be_set_by_it() {
         ("LITHOUSE_PYTHON", "/py", "hosting.python", "/py"),
         ("LITHOUSE_UV", "/uv", "hosting.uv", "/uv"),
         ("LITHOUSE_BUILD_TIMEOUT", "10m", "hosting.build_timeout", "600s"),
+        ("LITHOUSE_KEEP_RELEASES", "3", "hosting.keep_releases", "3"),
         ("LITHOUSE_APP_MEMORY", "1GiB", "hosting.memory", "1GiB"),
         ("LITHOUSE_APP_CPU", "0.5", "hosting.cpu", "0.5"),
         ("LITHOUSE_APP_PROCESSES", "64", "hosting.processes", "64"),
@@ -145,6 +146,7 @@ uv = "bin/uv"
 build_timeout = "1h"
 start_timeout = "2m"
 stop_grace = 5
+keep_releases = 3
 memory = "1GB"
 cpu = 1.5
 processes = 200

@@ -88,6 +88,44 @@ fn a_failed_release_changes_nothing_for_visitors_and_says_why() {
 }
 
 #[test]
+fn only_the_newest_releases_are_kept_and_those_that_are_needed() {
+    let mut server = Server::start();
+    server.stop();
+    server.start_again_with_env(&[("LITHOUSE_KEEP_RELEASES", "2")]);
+    crate::store_of_envs::link_into(&server.data());
+    let app = server.running_app(&script("one"));
+    let send = |script: &str| server.post_form(&format!("/api/apps/{app}/releases"), Form::app(STREAMLIT, script)).expect(201);
+    let numbers = |releases: &[Value]| releases.iter().map(|each| each["release"].as_u64().unwrap()).collect::<Vec<_>>();
+    let folders = || {
+        let entries = std::fs::read_dir(server.data().join(format!("apps/{app}/releases"))).unwrap();
+        let mut numbers: Vec<u64> = entries.map(|entry| entry.unwrap().file_name().to_str().unwrap().parse().unwrap()).collect();
+        numbers.sort_unstable_by_key(|number| std::cmp::Reverse(*number));
+        numbers
+    };
+    let kept_are = |expected: &[u64]| {
+        wait_until_blocking(&format!("{expected:?} are kept"), PATIENCE, || {
+            let seen = (numbers(&releases(&server, &app)), folders());
+            if seen.0 == expected && seen.1 == expected { Ok(()) } else { Err(seen) }
+        });
+    };
+    send(&script("two"));
+    wait_for_release(&server, &app, 2, "ready");
+    for number in 3..=5 {
+        send("import streamlit as st\nst.write('x')\nraise ValueError('not today')\n");
+        wait_for_release(&server, &app, number, "failed");
+    }
+    // Visitors get the second, and could be brought back to the first.
+    kept_are(&[5, 4, 2, 1]);
+    server.post(&format!("/api/apps/{app}/releases/3/activate")).expect_problem(404, "no_such_release");
+    server.post(&format!("/api/apps/{app}/releases/1/activate")).expect(200);
+    server.wait_for(&app, "back at release 1", |seen| seen["release"] == 1 && seen["status"] == "running");
+    kept_are(&[5, 4, 2, 1]);
+    send(&script("six"));
+    server.wait_for(&app, "at release 6", |seen| seen["release"] == 6);
+    kept_are(&[6, 5, 2, 1]);
+}
+
+#[test]
 fn an_edited_file_is_a_new_release_and_edits_in_a_row_build_on_each_other() {
     let server = Server::start();
     let app = server.running_app(&script("one"));

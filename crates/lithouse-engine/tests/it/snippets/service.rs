@@ -311,6 +311,7 @@ fn the_environment_of_snippets_is_not_collected() {
             proof_timeout: Duration::from_secs(1),
             log_limits: LogLimits::default(),
             limits: lithouse_core::limits::Limits::default(),
+            keep_releases: 10,
             parallel_starts: 1,
             parallel_builds: 1,
             build_timeout: Duration::from_secs(1),

@@ -50,6 +50,19 @@ fn a_fixed_port_is_the_apps_and_one_in_use_is_refused_with_who_has_it() {
     assert_eq!(again["port"], port);
 }
 
+#[test]
+fn a_refresh_starts_an_app_again_whose_fixed_port_was_in_use() {
+    let port = free_port();
+    let stranger = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
+    let (server, _) = configured(&format!("command = \"python3 serve.py\"\nport = {port}"));
+    let server = server.up();
+    let failed = server.wait_for_status("other", "failed");
+    assert!(failed["reason"].as_str().unwrap().contains("end that program and `lithouse refresh`"), "{failed}");
+    drop(stranger);
+    assert!(server.lithouse(&["refresh"]).status.success());
+    assert_eq!(server.wait_for_status("other", "running")["port"], port);
+}
+
 /// A server, up, whose app has a fixed port, answers that it still loads, and ends by force only.
 fn with_an_app_that_loads() -> (Server, PathBuf, u16) {
     let port = free_port();

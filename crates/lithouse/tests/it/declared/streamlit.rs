@@ -4,9 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use lithouse_testkit::wait_until_blocking;
 use serde_json::json;
 
-use crate::server::{HELLO, STREAMLIT, Server};
+use crate::server::{HELLO, PATIENCE, STREAMLIT, Server};
 use crate::store_of_envs;
 
 /// A server that is not up yet, with a folder of apps.
@@ -71,6 +72,7 @@ fn an_app_runs_on_its_requirements_and_other_requirements_build_another_environm
     assert_eq!(python(&now, "import six; print(six.__version__)"), "1.17.0");
     let shown = server.data().join("apps").join(server.app("asking")["app_id"].as_str().unwrap()).join("venv");
     assert_eq!(shown.canonicalize().unwrap(), now, "the link that a person looks for leads to what it runs in");
+    wait_until_blocking("the environment of before is gone", PATIENCE, || !first.exists());
 }
 
 #[test]
