@@ -133,6 +133,18 @@ fn a_group_is_bounded_anew_while_a_process_runs_in_it_and_goes_when_none_does() 
 }
 
 #[test]
+fn a_place_that_a_service_manager_cleared_away_while_it_was_empty_is_made_again() {
+    let Some(groups) = groups(&name()) else { return };
+    let place = groups.folder();
+    std::fs::remove_dir(&place).expect("it is empty");
+    let group = groups.group("app", &Bounds { processes: Some(3), ..Bounds::default() }).expect("a group");
+    let mut shell = shell(&group, "exec sleep 600");
+    assert_eq!(group.processes(), [i32::try_from(shell.id()).expect("a pid")]);
+    shell.kill().expect("it is ended");
+    shell.wait().expect("it ended");
+}
+
+#[test]
 fn what_a_killed_server_left_is_ended_by_the_next_of_its_name() {
     let name = name();
     let Some(groups) = groups(&name) else { return };

@@ -49,9 +49,10 @@ impl Place {
     }
 
     pub(super) fn group(&self, name: &str, bounds: &Bounds) -> io::Result<Group> {
-        let memory = Folder::make(self.memory.path().join(name))?;
-        let pids = Folder::make(self.pids.path().join(name))?;
-        let cpu = self.cpu.as_ref().and_then(|cpu| Folder::make(cpu.path().join(name)).ok());
+        // While no app ran, a service manager may have cleared away what was empty.
+        let make = |place: &Folder| Folder::make(place.path()).and_then(|place| Folder::make(place.path().join(name)));
+        let (memory, pids) = (make(&self.memory)?, make(&self.pids)?);
+        let cpu = self.cpu.as_ref().and_then(|cpu| make(cpu).ok());
         let mut group = Group { memory, pids, cpu, processes: UNLIMITED_PROCESSES.to_owned() };
         group.bound(bounds)?;
         Ok(group)

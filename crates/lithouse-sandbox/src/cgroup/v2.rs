@@ -67,16 +67,21 @@ impl Place {
     /// Makes the folder anew, and sees whether a process can be moved to a group in it.
     fn furnish(&self, needed: &[&str]) -> io::Result<()> {
         self.folder.remove()?;
+        self.make(needed)?;
+        let attempt = Folder::make(self.folder.path().join("attempt"))?;
+        let moved = with_a_child(|pid| attempt.add(pid));
+        attempt.remove()?;
+        moved
+    }
+
+    fn make(&self, needed: &[&str]) -> io::Result<()> {
         Folder::make(self.folder.path())?;
         for controller in needed {
             self.folder.write(SUBTREE, &format!("+{controller}"))?;
         }
         // A bound of the processor time is good to have.
         let _ = self.folder.write(SUBTREE, "+cpu");
-        let attempt = Folder::make(self.folder.path().join("attempt"))?;
-        let moved = with_a_child(|pid| attempt.add(pid));
-        attempt.remove()?;
-        moved
+        Ok(())
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -84,6 +89,10 @@ impl Place {
     }
 
     pub(super) fn group(&self, name: &str, bounds: &Bounds) -> io::Result<Group> {
+        // While no app ran, a service manager may have cleared away what was empty.
+        if !self.folder.lists(SUBTREE, &NEEDED) {
+            self.make(&NEEDED)?;
+        }
         let group = Group(Folder::make(self.folder.path().join(name))?);
         group.bound(bounds)?;
         Ok(group)
