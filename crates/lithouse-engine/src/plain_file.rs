@@ -40,8 +40,7 @@ pub(crate) fn check(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens a file for reading, and nothing that is none.
-pub fn open(path: &Path) -> io::Result<File> {
+fn open(path: &Path) -> io::Result<File> {
     // Looked at before it is opened for reading, which alone sets some devices going; and so that nobody can change it in between.
     let place = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     if !File::from(place.try_clone()?).metadata()?.is_file() {

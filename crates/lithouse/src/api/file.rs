@@ -22,6 +22,8 @@ use super::upload;
 
 /// The largest file that can be written one by one; larger ones come in a bundle.
 const LARGEST_FILE: u64 = 64 << 20;
+/// A file is read in such pieces: each takes a turn of a thread.
+const PIECE: usize = 64 << 10;
 
 /// A file of an app.
 #[derive(Debug, Serialize, ToSchema)]
@@ -108,7 +110,7 @@ pub(super) async fn read(
         (header::CONTENT_LENGTH, facts.len().to_string()),
         (header::CACHE_CONTROL, "no-store".to_owned()),
     ];
-    Ok((headers, Body::from_stream(ReaderStream::new(file))).into_response())
+    Ok((headers, Body::from_stream(ReaderStream::with_capacity(file, PIECE))).into_response())
 }
 
 problems!(Writing: ASKED, WRITTEN, OF_APP, STORED, [

@@ -7,10 +7,8 @@ mod json;
 mod toml;
 
 use std::io::Read;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
-
-use lithouse_engine::plain_file;
-use rustix::io::Errno;
 
 use super::layers::Around;
 use super::problem::Problem;
@@ -118,9 +116,11 @@ impl File {
     fn text(path: &Path) -> Result<String, Problem> {
         let unread = |problem: &str| Problem::new(format!("could not read the configuration `{}`: {problem}", path.display()));
         let mut bytes = Vec::new();
-        // A pipe would be waited for, and have nothing to read at the next refresh.
-        let opened = if path.is_dir() { Err(Errno::ISDIR.into()) } else { plain_file::open(path) };
-        let read = opened.and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
+        // It would be waited for, and have nothing to read at the next refresh.
+        if std::fs::metadata(path).is_ok_and(|facts| facts.file_type().is_fifo()) {
+            return Err(unread("it is a pipe, and no file").with_hint("write it to a file first"));
+        }
+        let read = std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes));
         read.map_err(|error| unread(&error.to_string()))?;
         if bytes.len() as u64 > LARGEST {
             return Err(unread(&format!("it is larger than {} MB, as no configuration is", LARGEST >> 20)));

@@ -149,6 +149,9 @@ failed! {
     an_index_that_gives_another_file: dishonest(Manner::Misleading);
     a_build_that_fails: with_package("print('compiling', file=sys.stderr)\nraise RuntimeError('no such compiler')");
     a_build_that_ends_its_process: with_package("os._exit(3)");
+    a_build_that_wants_more_memory_than_it_may_have: with_package(
+        "import resource\nresource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))\neaten = [bytearray(1 << 26) for _ in range(64)]"
+    );
     a_build_that_makes_nothing: with_package("return 'pkg-1.0-py3-none-any.whl'");
 }
 
