@@ -22,7 +22,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from . import confine, memory, output, warmup, words, worker
+from . import confine, fork_hooks, memory, output, warmup, words, worker
 from .collectors import Collectors
 from .deadline import Deadline
 from .run import Place
@@ -62,27 +62,36 @@ class Zygote:
         self._rulesets = [_lifted(ruleset) for ruleset in configuration.get("rulesets", [])]
         self._own_namespace_each = bool(configuration.get("steps_before_fork"))
         self._home: str = configuration["home"]
+        self._has_a_home_for_each = self._home.format(slot=0) != self._home.format(slot=1)
         self._confine: list[dict[str, Any]] = configuration["confine"]
         self._seal = configuration["seal"]
         self._prepared: dict[int, tuple[dict[str, int], list[confine.Call]]] = {}
         self._children: dict[int, Child] = {}
         self._collectors = Collectors()
+        self._deadline: Deadline
         self._poll = select.poll()
 
     def run(self) -> NoReturn:
         """Warms up, tells the server, and serves until the server is gone."""
         began = time.monotonic()
+        room = memory.gather()
         warmup.prepare_environment()
         versions = warmup.warm_up()
         warmup.forget_traces()
+        fork_hooks.restore()
         self._collectors.install()
         _end_threads()
         confine.perform(confine.prepare(self._seal, {}))
         output.install()
         words.install()
         faulthandler.enable(file=2)
+        # Its signal handler is there for all children.
+        self._deadline = Deadline()
         # Python makes code quicker while it runs it again and again: here for all children, which would each begin anew.
-        worker.rehearse_unheard(Place(_NO_FOLDER, Deadline(), memory.Reserve()), _REHEARSALS)
+        worker.rehearse_unheard(Place(_NO_FOLDER, self._deadline, memory.Reserve()), _REHEARSALS)
+        if not self._has_a_home_for_each:
+            worker.name_home(self._home)
+        room.clear()
         memory.settle()
         python = ".".join(str(part) for part in sys.version_info[:3])
         seconds = round(time.monotonic() - began, 3)
@@ -144,7 +153,17 @@ class Zygote:
             ruleset = {"ruleset": self._rulesets[slot % len(self._rulesets)]} if self._rulesets else {}
             calls = confine.prepare(self._confine, {**values, **ruleset})
             self._prepared[slot] = (values, calls)
-        return worker.Order(calls, self._home.format(slot=slot), channel, stdout, stderr, self._rulesets)
+        return worker.Order(
+            calls=calls,
+            home=self._home.format(slot=slot),
+            is_home_named=not self._has_a_home_for_each,
+            parent=os.getpid(),
+            deadline=self._deadline,
+            channel=channel,
+            stdout=stdout,
+            stderr=stderr,
+            kept=self._rulesets,
+        )
 
     def _reap(self, handle: int) -> None:
         child = self._children.pop(handle)

@@ -10,11 +10,18 @@ from __future__ import annotations
 import ctypes
 import gc
 import mmap
+import sys
 from typing import Final
 
 _HUGE_PAGE_SHIFT: Final = 21
 _COLLAPSE: Final = 25  # MADV_COLLAPSE, since Linux 6.1.
 
+
+# Python asks for its objects' memory by the mebibyte, and is given what is free between libraries: no huge page fits into that.
+_TOGETHER_BYTES: Final = 64 * 1024 * 1024
+# The largest block that it cuts from such a mebibyte, and fewer of them than make one.
+_BLOCK_BYTES: Final = 512
+_BLOCKS_HELD_OF: Final = 1500
 
 # Enough to describe an error and a few variables.
 _RESERVE_BYTES: Final = 16 * 1024 * 1024
@@ -29,6 +36,19 @@ class Reserve:
     def release(self) -> None:
         """Gives it back; a second time there is nothing to give."""
         self._pages.close()
+
+
+def gather() -> list[bytes]:
+    """Called before anything large is imported: what follows lies together in one piece of memory, as long as that has room.
+
+    What is returned holds the room. Once that is dropped, what was not needed of it goes back to the machine.
+    """
+    content = _BLOCK_BYTES - sys.getsizeof(b"")
+    # A list that grew would come to lie in between.
+    blocks = [b""] * (_TOGETHER_BYTES // _BLOCK_BYTES)
+    for place in range(len(blocks)):
+        blocks[place] = bytes(content)
+    return blocks[::_BLOCKS_HELD_OF]
 
 
 def settle() -> None:

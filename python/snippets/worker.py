@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from . import confine, errors, words
+from . import confine, errors, fork_hooks, words
 from .channel import DESCRIPTOR, Channel, Closed
 from .collectors import Collectors
 from .deadline import Deadline
@@ -33,6 +33,11 @@ class Order:
 
     calls: Sequence[confine.Call]
     home: str
+    # Whether the environment names this home already.
+    is_home_named: bool
+    # The parent's process id, as it sees itself.
+    parent: int
+    deadline: Deadline
     channel: int
     stdout: int
     stderr: int
@@ -47,7 +52,7 @@ def serve(order: Order, collectors: Collectors) -> NoReturn:
         channel = _take_descriptors(order)
         try:
             confine.perform(order.calls)
-            folder = _go_home(order.home)
+            folder = _go_home(order)
         except confine.Refused as refusal:
             told = {"step": refusal.step, "errno": refusal.errno, "message": refusal.message}
             channel.send({"refused": told})
@@ -55,7 +60,7 @@ def serve(order: Order, collectors: Collectors) -> NoReturn:
         except OSError as error:
             channel.send({"refused": {"step": "working folder", "errno": error.errno or 0, "message": str(error)}})
             os._exit(_REFUSED)
-        place = _become_oneself(folder)
+        place = _become_oneself(folder, order)
         channel.send({"parked": {}})
         request = channel.receive()["run"]
         has_begun = True
@@ -88,18 +93,31 @@ def _take_descriptors(order: Order) -> Channel:
     return Channel()
 
 
-def _go_home(home: str) -> str:
+def _go_home(order: Order) -> str:
     """Enters the working folder, which the plan has made where there is one."""
-    work, scratch = f"{home}/work", f"{home}/tmp"  # noqa: S108 - in the run's own home.
-    for folder in (work, scratch):
-        if not os.path.isdir(folder):
-            os.makedirs(folder)
-    os.chdir(work)
-    os.environ["HOME"], os.environ["TMPDIR"] = home, scratch
+    work, scratch = f"{order.home}/work", _scratch(order.home)
+    try:
+        os.stat(scratch)
+        os.chdir(work)
+    except FileNotFoundError:
+        for folder in (work, scratch):
+            os.makedirs(folder, exist_ok=True)
+        os.chdir(work)
+    if not order.is_home_named:
+        name_home(order.home)
     return work
 
 
-def _become_oneself(folder: str) -> Place:
+def name_home(home: str) -> None:
+    """Tells programs of the home, by the names that they look for: once for all children where they have the same."""
+    os.environ["HOME"], os.environ["TMPDIR"] = home, _scratch(home)
+
+
+def _scratch(home: str) -> str:
+    return f"{home}/tmp"  # noqa: S108 - in the run's own home.
+
+
+def _become_oneself(folder: str, order: Order) -> Place:
     """What a fork of a warm interpreter has in common with its siblings, and must not."""
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is not None:
@@ -113,7 +131,8 @@ def _become_oneself(folder: str) -> Place:
     sys.argv = ["snippet.py"]
     sys.orig_argv = ["python", "snippet.py"]
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    place = Place(folder, Deadline(), Reserve())
+    fork_hooks.grant(has_another_number=os.getpid() != order.parent)
+    place = Place(folder, order.deadline, Reserve())
     rehearse_unheard(place)
     gc.enable()
     return place

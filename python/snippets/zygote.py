@@ -55,4 +55,5 @@ def load_package() -> None:
 
 if __name__ == "__main__":
     load_package()
+    importlib.import_module(f"{PACKAGE}.fork_hooks").put_off()
     importlib.import_module(f"{PACKAGE}.control").main(int(sys.argv[1]))

@@ -15,7 +15,7 @@ import unittest
 from pathlib import Path
 from typing import Any
 
-from tests.snippets_lab import Ended, InLab, Zygote
+from tests.snippets_lab import PROGRAM, Ended, InLab, Zygote
 from tests.support import wait_until
 
 # prctl, seccomp, prlimit64, mkdirat, getppid: the numbers of the system calls of the test plans.
@@ -100,6 +100,85 @@ class Parent(InLab):
             print(os.environ["HOME"] + "/work" == os.getcwd(), os.path.isdir(os.environ["TMPDIR"]), os.getsid(0) == os.getpid())
             """
         self.assertEqual(self.prints(code), "True True True\n")
+
+    def test_objects_of_the_parent_lie_together(self) -> None:
+        # In many pieces they would be 4 KiB pages, each of which a fork has to copy an entry for.
+        pieces, size = [], 0
+        for line in Path(f"/proc/{self.zygote.process.pid}/smaps").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if "-" in name.split()[0]:
+                size = 0 if len(line.split()) > 5 else 1
+            elif name == "Rss" and size:
+                pieces.append(int(value.split()[0]))
+        self.assertGreater(max(pieces), sum(pieces) / 2, sorted(pieces))
+
+    def test_typical_runs_import_nothing(self) -> None:
+        out = self.prints("""
+            import sys
+            import matplotlib.pyplot as plt
+            import numpy as np
+            import pandas as pd
+            import plotly.express as px
+            before = set(sys.modules)
+            frame = pd.DataFrame({"region": np.arange(99) % 7, "amount": np.arange(99) * 0.5})
+            totals = frame.groupby("region")[["amount"]].agg(["sum", "mean"])
+            str(totals), display(totals)
+            plt.plot(np.linspace(0, 1), label="$x^2$")
+            plt.title("title")
+            plt.legend()
+            plt.show()
+            px.line(frame, x="region", y="amount").show()
+            print(sorted(set(sys.modules) - before))
+            """)
+        self.assertEqual(out, "[]\n")
+
+    def test_a_runs_own_forks_forget_threads_that_are_gone(self) -> None:
+        out = self.prints("""
+            import os
+            import threading
+            end = threading.Event()
+            thread = threading.Thread(target=end.wait)
+            thread.start()
+            read, write = os.pipe()
+            if os.fork() == 0:
+                os.write(write, str(threading.active_count()).encode())
+                os._exit(0)
+            os.wait()
+            end.set()
+            print(threading.active_count(), os.read(read, 9).decode())
+            """)
+        self.assertEqual(out, "2 1\n")
+
+
+class ForkHooks(unittest.TestCase):
+    def told(self, has_another_number: bool) -> str:
+        """What a library that has needless wishes hears in a child, once they are granted, and in that one's child."""
+        code = f"""
+import os
+hooks = {{}}
+exec(open({str(PROGRAM.parent / "fork_hooks.py")!r}).read(), hooks)
+hooks["_NEEDLESS"].add("needless")
+hooks["put_off"]()
+told = []
+library = {{"__name__": "needless", "os": os, "told": told}}
+exec("os.register_at_fork(before=lambda: told.append('before'), after_in_child=lambda: told.append('child'))", library)
+hooks["restore"]()
+def child(work):
+    if os.fork() == 0:
+        told.append("|")
+        work()
+        print(*told, flush=True)
+        os._exit(0)
+    os.wait()
+child(lambda: (hooks["grant"]({has_another_number}), child(lambda: None)))
+"""
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+    def test_wishes_are_put_off_until_a_child_forks(self) -> None:
+        self.assertEqual(self.told(False), "| before child |")
+
+    def test_wishes_are_granted_at_once_where_the_process_id_has_changed(self) -> None:
+        self.assertEqual(self.told(True), "| before child before child |")
 
 
 class Ending(unittest.TestCase):

@@ -24,6 +24,7 @@ const FILES: &[(&str, &str)] = &files![
     "deadline.py",
     "errors.py",
     "files.py",
+    "fork_hooks.py",
     "frames.py",
     "gallery.py",
     "limits.py",
