@@ -114,9 +114,21 @@ fn the_pid_of_a_simple_command_is_the_apps_own_and_a_kept_prefix_stays() {
 
 #[test]
 fn requests_that_come_before_a_command_is_ready_wait_for_it() {
-    let (server, folder) = configured("command = \"until [ -e go ]; do sleep 0.05; done; exec python3 serve.py\"");
+    // All that takes its time is done before the request comes, which is not kept waiting for ever.
+    let late = "\
+import http.server, json, os, sys, time
+print('about to serve', flush=True)
+while not os.path.exists('go'):
+    time.sleep(0.02)  # between two looks at what the test does
+exec(open('serve.py').read())
+";
+    let (server, folder) = configured("command = \"python3 late.py\"");
+    std::fs::write(folder.join("late.py"), late).unwrap();
     let server = server.up();
-    server.wait_for("other", "started", |app| !app["pid"].is_null());
+    wait_until_blocking("it is about to open its port", PATIENCE, || {
+        let log = std::fs::read_to_string(server.data().join("logs/other.log")).unwrap_or_default();
+        if log.contains("about to serve") { Ok(()) } else { Err(log) }
+    });
     std::thread::scope(|scope| {
         let early = scope.spawn(|| server.get("/apps/other/early"));
         wait_until_blocking("the app was asked for", PATIENCE, || !server.app("other")["last_used_at"].is_null());
