@@ -13,7 +13,7 @@ CONTRACT = set -e; schemathesis="$$(PYTHON=$(PYTHON) scripts/setup-contract.sh)"
 .DEFAULT_GOAL := help
 # The steps use the same build folder and the same two or three cores.
 .NOTPARALLEL:
-.PHONY: help run test test-rust test-python test-api test-e2e test-bench lint fmt bench soak fuzz fuzz-api docs release clean tools tools-test tools-venv console
+.PHONY: help run test test-rust test-python test-api test-e2e test-bench test-machine lint fmt bench soak fuzz fuzz-api docs release clean tools tools-test tools-venv console
 
 help: ## list what can be made
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -59,6 +59,9 @@ bench: tools console ## measure side by side with what a user would take instead
 test-bench: tools console ## check in some minutes that the benchmark works
 	cargo build --locked
 	$(PYTHON) bench/run.py --quick --binary $(CARGO_TARGET_DIR)/debug/lithouse
+
+test-machine: tools console ## try systemd and cgroup v2 in a virtual machine (RELEASE=trixie, ACCEL=tcg)
+	@scripts/test-machine.sh
 
 soak: tools console ## run snippets under load, and kill servers at random, for some minutes (SOAK_SECONDS=120)
 	cargo test --release --locked -p lithouse-engine --test it -- --ignored soak
