@@ -7,6 +7,7 @@ It performs plans with code of its own, so that the tests of the sandbox need no
 from __future__ import annotations
 
 import base64
+import contextlib
 import ctypes
 import errno
 import gc
@@ -166,12 +167,18 @@ def fork(control: socket.socket, handover: Json, order: Json, descriptors: list[
         message = {"failed": {"run": order["run"], "message": os.strerror(ctypes.get_errno())}}
         control.send(json.dumps(message).encode())
         return
+    # It stays to be taken hold of, however soon it ends; afterwards nobody has to take note of its end.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     pid = os.fork()
     if pid == 0:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
         child(handover, order, descriptors)
     if handover["steps_before_fork"] and LIBC.setns(handover["pid_namespace"], CLONE_NEWPID):
         raise OSError(ctypes.get_errno(), "setns")
     pidfd = os.pidfd_open(pid)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)
     socket.send_fds(control, [json.dumps({"forked": {"run": order["run"]}}).encode()], [pidfd])
     os.close(pidfd)
 
