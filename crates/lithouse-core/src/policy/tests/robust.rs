@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use lithouse_testkit::processor_time;
+
 use super::*;
 
 /// A quarter of what a worker of the server has.
@@ -10,23 +12,14 @@ const STACK: usize = 512 * 1024;
 /// Far more than it takes without optimization; work that grows with the square of the text takes longer.
 const SOON: Duration = Duration::from_secs(20);
 
-/// The processor time that this thread has used: what else the machine does is not in it.
-fn used() -> Duration {
-    let stat = std::fs::read_to_string("/proc/thread-self/stat").expect("the kernel tells");
-    let fields = stat.rsplit_once(") ").expect("a name in brackets").1;
-    let ticks = fields.split(' ').nth(11).and_then(|ticks| ticks.parse::<u64>().ok()).expect("a number");
-    // The kernel's clock for programs has a hundred ticks a second.
-    Duration::from_millis(ticks * 10)
-}
-
 /// Checks texts on a small stack. An overflow would end the whole test run.
 fn check_on_a_small_stack(texts: Vec<String>) -> Vec<Vec<Issue>> {
     let check = move || {
         let checked = |text: &String| {
-            let begun = used();
+            let begun = processor_time();
             let issues = restricted(text);
             let start: String = text.chars().take(60).collect();
-            let took = used().saturating_sub(begun);
+            let took = processor_time().saturating_sub(begun);
             assert!(took < SOON, "{start} took {took:?}");
             for issue in &issues {
                 assert!(issue.line > 0 && issue.column > 0, "{start}: {issue:?}");

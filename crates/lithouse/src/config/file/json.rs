@@ -121,10 +121,11 @@ mod tests {
     fn very_many_values_are_read_in_a_moment() {
         let apps: Vec<String> = (0..20_000).map(|number| format!("\"a{number}\": {{\n\"port\": {number}\n}}")).collect();
         let text = format!("{{\"apps\": {{\n{}\n}}}}", apps.join(",\n"));
-        let began = std::time::Instant::now();
+        let began = lithouse_testkit::processor_time();
         parse(&text).unwrap();
+        let took = lithouse_testkit::processor_time().saturating_sub(began);
         // If each value were looked for from the start, it would take minutes.
-        assert!(began.elapsed().as_secs() < 100, "{:?}", began.elapsed());
+        assert!(took.as_secs() < 10, "{took:?}");
     }
 
     #[test]
